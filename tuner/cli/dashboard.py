@@ -1,0 +1,32 @@
+"""`tuner dashboard`: optuna-dashboard on the storage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tuner.cli.options import default_storage, output_option, storage_option
+
+__all__ = ["dashboard"]
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True,
+              help="0 takes a free one.")
+@output_option
+@storage_option
+def dashboard(*, host: str, port: int, output: Path, storage: str | None) -> None:
+    """Browse the studies in optuna-dashboard, on this machine only.
+
+    Example: tuner dashboard --port 8080
+    """
+    from tuner.service import serve_dashboard
+
+    serve_dashboard(
+        default_storage(storage, output),
+        host=host,
+        port=port,
+        ready=lambda address: click.echo(f"dashboard: {address}  (Ctrl-C ends it)"),
+    )

@@ -1,0 +1,38 @@
+"""Where log lines go: stderr, and the run's `logs/`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tuner.persist import disk_errors
+
+__all__ = ["log_to_file", "log_to_stderr"]
+
+
+def log_to_stderr(*, verbose: bool, quiet: bool) -> None:
+    """Send the product's log lines to stderr: warnings, then progress, then details."""
+    logger = logging.getLogger("tuner")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    logger.addHandler(handler)
+
+
+def log_to_file(folder: Path) -> Path:
+    """Send all log lines to a new file in the run's `logs/` too, and give its path."""
+    now = datetime.now(UTC)
+    path = folder / "logs" / f"optimize-{now:%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.getLogger("tuner").addHandler(handler)
+    return path

@@ -1,0 +1,111 @@
+"""The console script `tuner`: finds the command, and turns every failure into one line."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from tuner import __version__
+from tuner.config.nearest import did_you_mean
+from tuner.errors import TunerError
+
+__all__ = ["cli", "main", "run_command"]
+
+# Command name to its help, in the order of use; each lives in `tuner/cli/<name>.py` under the
+# same name. The help stands here so that `tuner --help` loads none of them.
+COMMANDS = {
+    "optimize": "Search the best fine-tuned classifier for a table of labelled texts.",
+    "status": "Show the studies of a storage, or the trials of one.",
+    "best": "Show the best trial of a study.",
+    "predict": "Predict texts with a study's best model.",
+    "dashboard": "Browse the studies in optuna-dashboard.",
+    "check": "Say what is wrong with a table of labelled texts.",
+    "collect": "Split a table into train, validation, selection and sealed test.",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"tuner.cli.{name}"), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(
+                f"there is no command {args[0]!r}.{did_you_mean(args[0], COMMANDS)}", ctx
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tuner")
+def cli() -> None:
+    """Find the best fine-tuned text classifier for a table of labelled texts.
+
+    Example: tuner optimize --data reviews.csv --text content --label sentiment --trials 100
+    """
+
+
+def run_command(command: click.Command, arguments: Sequence[str] | None = None) -> int:
+    """Run a command and give its exit code; whatever goes wrong ends in one line on stderr."""
+    try:
+        result: Any = command.main(
+            args=None if arguments is None else list(arguments),
+            prog_name=None if arguments is None else command.name,
+            standalone_mode=False,
+        )
+        return result if isinstance(result, int) else 0
+    except click.UsageError as error:
+        _say(f"error: {_one_line(error.format_message())}")
+        return 2
+    except click.ClickException as error:
+        _say(f"error: {_one_line(error.format_message())}")
+        return error.exit_code
+    except click.Abort:
+        return 130
+    except TunerError as error:
+        _say(f"error: {_one_line(str(error))}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("stopped")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone (`tuner status | head`): nothing is wrong.
+        sys.stderr.close()
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, said in one line
+        logging.getLogger("tuner").debug("unexpected error", exc_info=True)
+        _say(
+            f"error: unexpected {type(error).__name__}: {_one_line(str(error))} "
+            "(a bug; --verbose shows where)"
+        )
+        return 1
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def main() -> None:
+    """Run the console script."""
+    sys.exit(run_command(cli))

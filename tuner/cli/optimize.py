@@ -1,0 +1,216 @@
+"""`tuner optimize`: the main job."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tuner import __version__
+from tuner.cli.options import data_options, output_option, storage_option
+
+if TYPE_CHECKING:
+    from tuner.cli.progress import LineView, LiveView, Tally
+    from tuner.service import StudyPlan, StudyResult
+
+__all__ = ["optimize"]
+
+
+class _Duration(click.ParamType[float]):
+    """Seconds, or a number with s, m or h."""
+
+    name = "DURATION"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value).strip())
+        if match is None or float(match[1]) == 0:
+            self.fail(f"must be seconds above 0, or such as 90s, 30m, 2h; got {value!r}.", param, ctx)
+        return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@data_options
+@click.option("--trials", type=click.IntRange(min=1), default=100, show_default=True,
+              help="Finished trials the study shall have in the end.")
+@click.option("--study-name", metavar="NAME",
+              help="Name in the storage.  [default: study and 8 digits of data and settings]")
+@click.option("--sampler", metavar="NAME", help="tpe or random.")
+@click.option("--pruner", metavar="NAME", help="median, hyperband or none.")
+@click.option("--metric", metavar="NAME",
+              help="Objective: macro_f1, accuracy, weighted_f1, mcc or log_loss.")
+@click.option("--timeout", type=_Duration(), help="Start no trial after this time (90s, 30m, 2h).")
+@click.option("--seed", type=click.IntRange(min=0), help="Study seed.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Epochs of phase one.")
+@click.option("--fine-tune-epochs", type=click.IntRange(min=0), help="Epochs of phase two.")
+@output_option
+@storage_option
+@click.option("--dry-run", is_flag=True, help="Check data and settings, show them, write nothing.")
+@click.option("--quiet", "-q", is_flag=True, help="Warnings and the result only.")
+@click.option("--verbose", "-v", is_flag=True, help="Every epoch, and tracebacks.")
+@click.option("--json", "as_json", is_flag=True, help="Write best_params.json to stdout at the end.")
+@click.version_option(__version__, prog_name="tuner")
+def optimize(
+    *,
+    data: str | None,
+    study: str | None,
+    trials: int,
+    study_name: str | None,
+    sampler: str | None,
+    pruner: str | None,
+    metric: str | None,
+    timeout: float | None,
+    seed: int | None,
+    epochs: int | None,
+    fine_tune_epochs: int | None,
+    output: Path,
+    storage: str | None,
+    dry_run: bool,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Search the best fine-tuned classifier for a table of labelled texts.
+
+    Without --data and --study it runs the quick start on shipped Chinese reviews. The same line
+    again continues a study that was interrupted.
+
+    \b
+    Examples:
+      tuner optimize --trials 100
+      tuner optimize --data reviews.csv --text content --label sentiment
+      tuner optimize --study studies/news --set model.backbone=textcnn --timeout 2h
+    """
+    from tuner.cli.findings import show_findings
+    from tuner.cli.logs import log_to_file, log_to_stderr
+    from tuner.cli.settings_from import settings_from
+    from tuner.cli.signals import Signals
+    from tuner.errors import Interrupted
+    from tuner.service import plan_study, run_study
+
+    log_to_stderr(verbose=verbose, quiet=quiet)
+    flags = {
+        "sampler.name": sampler,
+        "pruner.name": pruner,
+        "study.metric": metric,
+        "study.seed": seed,
+        "training.epochs": epochs,
+        "training.fine_tune_epochs": fine_tune_epochs,
+    }
+    with Signals() as signals:
+        try:
+            settings = settings_from(data=data, study=study, flags=flags, **options)
+            plan = plan_study(
+                settings, storage_url=storage, output=output, study_name=study_name
+            )
+            if dry_run:
+                return _show_plan(plan, trials, as_json=as_json)
+            log_to_file(plan.folder)
+            if not quiet:
+                click.echo(f"study {plan.name}, results in {plan.folder}", err=True)
+            with _view(plan, trials, quiet=quiet, verbose=verbose) as view:
+                result = run_study(
+                    plan,
+                    total=trials,
+                    progress=view,
+                    stop_requested=signals.stop_requested,
+                    timeout_seconds=math.inf if timeout is None else timeout,
+                )
+        except Interrupted as interruption:
+            click.echo(
+                f"stopped; what is finished stays. To continue:\n  {_same_line()}", err=True
+            )
+            return interruption.exit_code
+    if not quiet and result.findings and result.outcome != "nothing to do":
+        click.echo("data:", err=True)
+        show_findings(result.findings, examples=0)
+    if as_json:
+        click.echo(json.dumps(result.best, ensure_ascii=False, indent=2))
+    else:
+        _show_result(result, trials)
+    return 0
+
+
+def _same_line() -> str:
+    # argv holds no password unless its user put one there; then it is theirs to type again.
+    program = "python -m tuner.optimize" if sys.argv[0].endswith("optimize.py") else "tuner"
+    words = [re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1***@", word) for word in sys.argv[1:]]
+    return f"{program} {shlex.join(words)}".strip()
+
+
+def _view(
+    plan: StudyPlan, trials: int, *, quiet: bool, verbose: bool
+) -> LineView | LiveView:
+    from rich.console import Console
+
+    from tuner.cli.progress import LineView, LiveView
+
+    tally = _tally(plan, trials)
+    console = Console(stderr=True)
+    if console.is_terminal and not quiet and not verbose:
+        return LiveView(tally, console, title=plan.name)
+    return LineView(tally)
+
+
+def _tally(plan: StudyPlan, trials: int) -> Tally:
+    from tuner.cli.progress import Tally
+
+    return Tally(trials, plan.settings.study.metric, plan.settings.direction)
+
+
+def _show_plan(plan: StudyPlan, trials: int, *, as_json: bool) -> int:
+    from tuner.cli.findings import show_findings
+    from tuner.config import settings_record
+    from tuner.search import mask
+    from tuner.service import split_sources
+
+    collected = split_sources(plan.sources, plan.settings)
+    parts = collected.parts
+    shown: dict[str, Any] = {
+        "study": plan.name,
+        "folder": str(plan.folder),
+        "storage": mask(plan.storage_url),
+        "trials": trials,
+        "epochs_per_trial": plan.settings.epochs_max,
+        "data": {
+            "fingerprint": parts.fingerprint,
+            "train": len(parts.train),
+            "validation": len(parts.validation),
+            "selection": len(parts.selection),
+            "test": parts.n_test,
+            "classes": list(parts.classes),
+        },
+        "settings": settings_record(plan.settings),
+    }
+    click.echo("dry run: nothing is written", err=True)
+    show_findings(collected.findings)
+    click.echo(json.dumps(shown, ensure_ascii=False, indent=None if as_json else 2))
+    return 0
+
+
+def _show_result(result: StudyResult, trials: int) -> None:
+    from tuner.cli.summary import show_best
+
+    best = result.best
+    counts = best["trials"]
+    finished = counts["complete"] + counts["pruned"]
+    if result.outcome == "nothing to do":
+        click.echo(
+            f"study {best['study']} has its {finished} finished trials already "
+            f"({trials} asked for); nothing to do."
+        )
+    else:
+        click.echo(
+            f"study {best['study']} ended ({result.outcome}): {finished} finished trials, "
+            f"{counts['pruned']} of them pruned; {counts['failed']} failed."
+        )
+    show_best(best)
+    click.echo(f"results: {result.folder}")

@@ -1,0 +1,78 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["data_options", "default_storage", "output_option", "overrides_of", "storage_option"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_DATA = (
+    click.option("--data", metavar="PATH|URL",
+                 help="CSV, TSV, JSONL or JSON file (also .gz), a folder with one subfolder a "
+                      "class, a folder made by `tuner collect`, or a SQLAlchemy URL with --query."),
+    click.option("--query", metavar="SQL", help="Query that gives the rows, for a URL."),
+    click.option("--text", multiple=True, metavar="COLUMN",
+                 help="Text column; several are joined."),
+    click.option("--label", metavar="COLUMN", help="Label column."),
+    click.option("--validation", metavar="PATH", help="Ready-made validation file."),
+    click.option("--test", metavar="PATH", help="Ready-made test file; it is sealed."),
+    click.option("--study", metavar="NAME|FOLDER", help="Shipped study or folder with study.toml."),
+    click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
+                 help="Any setting by its dotted name, such as model.backbone=textcnn; a searched "
+                      "one is fixed. space.KEY={low=…,high=…} or off changes the space."),
+)  # fmt: skip
+
+output_option = click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"),
+    show_default=True, help="Root of all results.",
+)  # fmt: skip
+storage_option = click.option(
+    "--storage", envvar="OPTUNA_STORAGE", metavar="URL",
+    help="sqlite:///FILE or postgresql://USER@HOST/DATABASE; better in the environment's "
+         "OPTUNA_STORAGE when it holds a password.  [default: sqlite:///<output>/tuner.db]",
+)  # fmt: skip
+
+
+def data_options(function: Function) -> Function:
+    """Add the options that name data, study and settings."""
+    for option in reversed(_DATA):
+        function = option(function)
+    return function
+
+
+def overrides_of(
+    *,
+    data: str | None,
+    query: str | None,
+    text: tuple[str, ...],
+    label: str | None,
+    validation: str | None,
+    test: str | None,
+    assignments: tuple[str, ...],
+    flags: dict[str, Any] | None = None,
+) -> list[tuple[str, Any]]:
+    """Turn options into overrides of settings; `--set` comes last and so wins."""
+    from tuner.config.loading import parse_override
+
+    named = {
+        "data.path": data,
+        "data.query": query,
+        "data.text": list(text) or None,
+        "data.label": label,
+        "data.validation": validation,
+        "data.test": test,
+        **(flags or {}),
+    }
+    given = [(key, value) for key, value in named.items() if value is not None]
+    return given + [parse_override(assignment) for assignment in assignments]
+
+
+def default_storage(storage: str | None, output: Path) -> str:
+    """Give the storage's URL."""
+    return storage or f"sqlite:///{output / 'tuner.db'}"

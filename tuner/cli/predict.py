@@ -1,0 +1,90 @@
+"""`tuner predict`: texts in, labels out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from tuner.cli.options import output_option
+
+__all__ = ["predict"]
+
+
+@click.command()
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.option("--input", "input_file", metavar="FILE",
+              help="Table of texts (CSV, TSV, JSONL, JSON), or .txt with one a line.")
+@click.option("--text", multiple=True, metavar="COLUMN",
+              help="Text column of the table.  [default: as in training, or the usual name]")
+@click.option("--model", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Model folder.  [default: best_model of the study]")
+@click.option("--study-name", metavar="NAME", help="[default: the study improved last]")
+@output_option
+@click.option("--json", "as_json", is_flag=True,
+              help="One JSON object a line, with the probability of every class.")
+def predict(
+    *,
+    texts: tuple[str, ...],
+    input_file: str | None,
+    text: tuple[str, ...],
+    model: Path | None,
+    study_name: str | None,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Predict texts with a study's best model.
+
+    Writes CSV on stdout: label, probability, text.
+
+    \b
+    Examples:
+      tuner predict "房间很干净，服务也好"
+      tuner predict --input new.csv --text content > labels.csv
+    """
+    from tuner.cli.run_folder import find_run
+    from tuner.errors import ConfigError
+    from tuner.pipeline import load_model
+    from tuner.report import csv_cell
+
+    if bool(texts) == (input_file is not None):
+        raise ConfigError("predict takes either texts or --input FILE; got " +
+                          ("both." if texts else "neither."))  # fmt: skip
+    loaded = load_model(model or find_run(output, study_name) / "best_model")
+    columns = text or loaded.settings.data.text
+    rows = list(texts) if input_file is None else _read_texts(input_file, tuple(columns), text)
+    probabilities = loaded.probabilities(rows)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    if not as_json:
+        writer.writerow(["label", "probability", "text"])
+    for row, scores in zip(rows, probabilities, strict=True):
+        label = loaded.classes[int(scores.argmax())]
+        if as_json:
+            line = {
+                "label": label,
+                "probabilities": {
+                    name: float(score)
+                    for name, score in zip(loaded.classes, scores, strict=True)
+                },
+                "text": row,
+            }
+            click.echo(json.dumps(line, ensure_ascii=False))
+        else:
+            writer.writerow([csv_cell(label), f"{scores.max():.6f}", csv_cell(row)])
+
+
+def _read_texts(path: str, columns: tuple[str, ...], asked: tuple[str, ...]) -> list[str]:
+    from tuner.corpus import read_text, read_texts
+    from tuner.errors import DataError
+
+    if Path(path).suffix.lower() == ".txt":
+        return [line for line in read_text(Path(path)).splitlines() if line.strip()]
+    try:
+        return read_texts(path, columns)
+    except DataError:
+        if asked or not columns:
+            raise
+        return read_texts(path, ())  # named otherwise than in training: the usual name, then

@@ -1,0 +1,39 @@
+"""Say in one line what is wrong with a setting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tuner.config.nearest import did_you_mean
+from tuner.config.settings import Settings
+from tuner.errors import ConfigError
+
+__all__ = ["as_config_error"]
+
+
+def as_config_error(error: ValidationError) -> ConfigError:
+    """Turn pydantic's first complaint into one line: setting, rule, what came in."""
+    problem = error.errors()[0]
+    location = [str(part) for part in problem["loc"]]
+    name = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        return ConfigError(f"{name}: no such setting.{did_you_mean(name, _siblings(location))}")
+    rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
+    if problem["type"] == "value_error":
+        return ConfigError(f"{name}: {rule}.")
+    return ConfigError(f"{name} {rule}; got {problem['input']!r}.")
+
+
+def _siblings(location: list[str]) -> list[str]:
+    fields: Mapping[str, Any] = Settings.model_fields
+    prefix = ""
+    for part in location[:-1]:
+        annotation = fields[part].annotation if part in fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        fields = annotation.model_fields
+        prefix += f"{part}."
+    return [f"{prefix}{field}" for field in fields]

@@ -1,0 +1,210 @@
+"""Read `study.toml` and overrides into settings, or say in one line what is wrong."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tuner.config.complaints import as_config_error
+from tuner.config.nearest import did_you_mean
+from tuner.config.settings import DEFAULT_SPACE, Settings
+from tuner.config.trial_config import apply_params, searchable_names, setting_value
+from tuner.errors import ConfigError
+
+__all__ = ["find_study", "load_settings", "parse_override", "shipped_studies"]
+
+STUDY_FILE = "study.toml"
+
+
+def _shipped_root() -> Path:
+    # In a wheel the studies lie inside the package, in a checkout beside it.
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "_studies"
+    return installed if installed.is_dir() else package.parent / "studies"
+
+
+def shipped_studies() -> tuple[str, ...]:
+    """Name the studies that come with the product."""
+    return tuple(sorted(path.parent.name for path in _shipped_root().glob(f"*/{STUDY_FILE}")))
+
+
+def find_study(study: str) -> Path:
+    """Find the folder of a study, given as a folder, as its `study.toml`, or as a shipped name.
+
+    Raises
+    ------
+    ConfigError
+        If there is neither.
+    """
+    path = Path(study)
+    if path.name == STUDY_FILE and path.is_file():
+        return path.parent
+    if (path / STUDY_FILE).is_file():
+        return path
+    name = path.name
+    if name in shipped_studies() and study in (name, f"studies/{name}", f"studies/{name}/"):
+        return _shipped_root() / name
+    raise ConfigError(
+        f"--study must be a folder with a {STUDY_FILE} or a shipped name; got {study!r}."
+        f"{did_you_mean(name, shipped_studies())}"
+    )
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Split `KEY=VALUE` and read the value as TOML, or as a plain string where it is none.
+
+    Raises
+    ------
+    ConfigError
+        If there is no `=` or no key.
+
+    >>> parse_override("model.dropout=0.5")
+    ('model.dropout', 0.5)
+    >>> parse_override("preprocess.segmenter=words")
+    ('preprocess.segmenter', 'words')
+    """
+    key, separator, raw = text.partition("=")
+    key = key.strip()
+    if not separator or not key:
+        raise ConfigError(f"--set must be KEY=VALUE, such as model.dropout=0.5; got {text!r}.")
+    try:
+        return key, tomllib.loads(f"value = {raw.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, raw.strip()
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} must be UTF-8; byte {error.start} is not.") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _known_names() -> tuple[str, ...]:
+    sections = Settings.model_fields
+    names = [
+        f"{section}.{field}"
+        for section in sections
+        if section != "space"
+        for field in type(getattr(Settings(), section)).model_fields
+    ]
+    return (*names, *(f"space.{name}" for name in searchable_names()))
+
+
+def _set(tree: dict[str, Any], key: str, value: Any) -> None:
+    section, _, field = key.partition(".")
+    if section == "space" and field:
+        space = tree.setdefault("space", {})
+        if isinstance(value, dict):
+            space[field] = value
+        elif value in (False, "off", "none"):
+            space.pop(field, None)
+            space[field] = None
+        else:
+            raise ConfigError(
+                f"{key} must be a range such as {{low=0.0,high=0.5}}, {{choices=[…]}} or off; "
+                f"got {value!r}."
+            )
+        return
+    if key not in _known_names():
+        raise ConfigError(f"--set {key}: no such setting.{did_you_mean(key, _known_names())}")
+    tree.setdefault(section, {})[field] = value
+
+
+def load_settings(
+    study: str | Path | None = None, *, overrides: Iterable[tuple[str, Any]] = ()
+) -> Settings:
+    """Resolve the settings of a study: defaults, then its file, then overrides.
+
+    Parameters
+    ----------
+    study
+        Folder, `study.toml`, or shipped name; None for the defaults alone.
+    overrides
+        Dotted name and value, later ones win. A searched setting that is overridden is fixed:
+        it leaves the search space. ``space.NAME`` takes a range or ``off``.
+
+    Returns
+    -------
+    Settings
+        Paths of data, dictionary and stop words given in a study file are resolved beside it.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or a value breaks its rule; the message names the nearest known key.
+    """
+    tree: dict[str, Any] = {}
+    if study is not None:
+        folder = find_study(str(study))
+        tree = _read_toml(folder / STUDY_FILE)
+        _resolve_paths(tree, folder)
+    if isinstance(tree.get("space"), dict):
+        # A study file adds to the default space; `"x" = "off"` takes a parameter out.
+        tree["space"] = {
+            name: None if entry in (False, "off", "none") else entry
+            for name, entry in tree["space"].items()
+        }
+    fixed = []
+    for key, value in overrides:
+        _set(tree, key, value)
+        if key in searchable_names():
+            fixed.append(key)
+        elif key.startswith("space."):
+            fixed = [name for name in fixed if f"space.{name}" != key]
+    default_space = {name: entry.model_dump() for name, entry in DEFAULT_SPACE.items()}
+    given_space = tree.get("space", {})
+    if isinstance(given_space, dict):
+        merged = {**default_space, **given_space}
+        tree["space"] = {
+            name: entry
+            for name, entry in merged.items()
+            if entry is not None and name not in fixed
+        }
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as error:
+        raise as_config_error(error) from error
+    _check_space(settings)
+    return settings
+
+
+def _resolve_paths(tree: dict[str, Any], folder: Path) -> None:
+    for section, key in (
+        ("data", "path"),
+        ("data", "validation"),
+        ("data", "test"),
+        ("preprocess", "dictionary"),
+        ("preprocess", "stop_words"),
+    ):
+        table = tree.get(section)
+        if not isinstance(table, dict) or not isinstance(table.get(key), str):
+            continue
+        candidate = folder / table[key]
+        if candidate.exists():
+            table[key] = str(candidate)
+
+
+def _check_space(settings: Settings) -> None:
+    """Try every bound of the space, so that a bad one is named before the first trial."""
+    for name, entry in settings.space.items():
+        setting_value(settings, name)
+        values: Mapping[str, Any] = {"low": entry.low, "high": entry.high}
+        bounds = (
+            [(f"choices[{i}]", choice) for i, choice in enumerate(entry.choices)]
+            if entry.choices is not None
+            else [(key, value) for key, value in values.items() if value is not None]
+        )
+        for where, value in bounds:
+            try:
+                apply_params(settings, {name: value})
+            except ConfigError as error:
+                raise ConfigError(f"space.{name}: {where} breaks the setting's rule: {error}") from error

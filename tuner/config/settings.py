@@ -1,0 +1,268 @@
+"""The settings of a study: one frozen class a section, each default in one place."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "DEFAULT_SPACE",
+    "METRIC_DIRECTIONS",
+    "DataSettings",
+    "FeatureSettings",
+    "ModelSettings",
+    "PreprocessSettings",
+    "PrunerSettings",
+    "RegularizationSettings",
+    "SamplerSettings",
+    "Settings",
+    "SpaceEntry",
+    "SplitSettings",
+    "StudySettings",
+    "TrainingSettings",
+]
+
+METRIC_DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {
+    "accuracy": "maximize",
+    "macro_f1": "maximize",
+    "weighted_f1": "maximize",
+    "mcc": "maximize",
+    "log_loss": "minimize",
+}
+
+Metric = Literal["accuracy", "macro_f1", "weighted_f1", "mcc", "log_loss"]
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Penalty = Annotated[float, Field(ge=0.0, le=1.0)]
+Scalar = bool | int | float | str
+
+
+class _Section(BaseModel):
+    """A frozen section that refuses keys it does not know."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+
+class StudySettings(_Section):
+    """What the study is called, seeded with and judged by."""
+
+    name: Annotated[str, Field(pattern=r"^[\w\-.]+$", min_length=1, max_length=200)] = "study"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    metric: Metric = "macro_f1"
+    """Objective; its direction follows from `METRIC_DIRECTIONS`."""
+
+
+class DataSettings(_Section):
+    """Where the labelled texts come from and how rows are read."""
+
+    path: str | None = None
+    """File, folder with one subfolder a class, or a SQLAlchemy URL (then `query` is needed)."""
+    query: str | None = None
+    validation: str | None = None
+    """Ready-made validation file; selection is then still cut from train."""
+    test: str | None = None
+    """Ready-made test file; it is sealed as it stands."""
+    format: Literal["auto", "csv", "tsv", "jsonl", "json"] = "auto"
+    text: tuple[str, ...] = ()
+    """Text columns, joined by a blank in this order; () picks the usual name."""
+    label: str | None = None
+    duplicates: Literal["keep", "drop"] = "keep"
+    """Copies of one text under one label: keep them (always on one side) or keep the first."""
+    merge_labels: bool = True
+    """Take labels that differ by case or blanks only as one, in the commonest spelling."""
+
+
+class SplitSettings(_Section):
+    """Shares of the four parts; train gets the rest."""
+
+    validation: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.15
+    selection: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.10
+    test: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.15
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Apart from the study seed: studies with several seeds are compared on one split."""
+    near_duplicates: bool = True
+    """Group texts with a Jaccard similarity of 0.9 or more, so that none straddles the split."""
+
+    @model_validator(mode="after")
+    def _leave_room_for_train(self) -> SplitSettings:
+        held_out = self.validation + self.selection + self.test
+        if held_out > 0.8:
+            raise ValueError(
+                "validation + selection + test must leave at least 0.2 for train; "
+                f"they add up to {held_out:g}"
+            )
+        return self
+
+
+class PreprocessSettings(_Section):
+    """Cleaning and segmentation; stateless, so nothing is learnt from any part."""
+
+    html: Literal["strip", "keep"] = "strip"
+    lower_case: bool = True
+    punctuation: Literal["remove", "keep"] = "remove"
+    mask_urls: bool = False
+    mask_emails: bool = False
+    mask_numbers: bool = False
+    stop_words: str = "none"
+    """`none`, `zh`, `en`, `zh+en`, or a file with one word a line."""
+    segmenter: Literal["auto", "jieba", "jieba_search", "characters", "words"] = "auto"
+    dictionary: str | None = None
+    """jieba user dictionary, one `word [frequency [tag]]` a line, UTF-8."""
+
+
+class FeatureSettings(_Section):
+    """How tokens become ids; everything is fitted on train alone."""
+
+    vocabulary_size: Annotated[int, Field(ge=3, le=5_000_000)] = 50_000
+    """With `[PAD]` and `[UNK]`; the most frequent train tokens win."""
+    min_count: Annotated[int, Field(ge=1)] = 1
+    ngrams: Literal["auto", "1", "2"] = "auto"
+    """`2` adds word pairs; `auto` adds them where the backbone ignores order."""
+    ngram_min_count: Annotated[int, Field(ge=1)] = 2
+    length_percentile: Annotated[float, Field(gt=0, le=100)] = 95.0
+    """Texts are cut at this percentile of the train lengths."""
+    max_tokens: Annotated[int, Field(ge=1, le=100_000)] = 320
+    """Upper bound on that length, in tokens."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_whole_numbers(cls, values: Any) -> Any:
+        if isinstance(values, dict) and type(values.get("ngrams")) is int:
+            return {**values, "ngrams": str(values["ngrams"])}
+        return values
+
+
+class ModelSettings(_Section):
+    """The network."""
+
+    backbone: str = "average"
+    embedding_width: Annotated[int, Field(ge=1, le=4096)] = 64
+    width: Annotated[int, Field(ge=1, le=8192)] | None = None
+    """Units of the hidden layer, or filters per kernel size; None takes the backbone's own."""
+    kernel_sizes: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=64)], ...], Field(min_length=1)
+    ] = (3, 4, 5)
+    dropout: Fraction = 0.3
+    token_dropout: Fraction = 0.3
+    """Share of tokens hidden while training (Iyyer et al. 2015, section 3.1)."""
+    frozen_depth: Annotated[int, Field(ge=0)] = 0
+    """Layer groups frozen while fine-tuning, counted from the input."""
+
+
+class TrainingSettings(_Section):
+    """Both phases of a trial."""
+
+    learning_rate: Annotated[float, Field(gt=0.0, le=10.0)] = 2e-3
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 64
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 5
+    """Phase one, in epochs."""
+    fine_tune_epochs: Annotated[int, Field(ge=0, le=10_000)] = 3
+    """Phase two, in epochs."""
+    fine_tune_scale: Annotated[float, Field(gt=0.0, le=10.0)] = 0.3
+    """Learning rate of phase two as a share of phase one's."""
+    layer_decay: Annotated[float, Field(ge=1.0, le=100.0)] = 1.0
+    """Ratio of the rates of neighbouring groups while fine-tuning; 1 = all equal."""
+    patience: Annotated[int, Field(ge=1)] = 2
+    """A phase ends after so many epochs without a better validation value."""
+    class_weights: Literal["none", "balanced"] = "none"
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+
+
+class RegularizationSettings(_Section):
+    """Penalties on kernels and touched embedding rows; 0.0 is off."""
+
+    l1: Penalty = 0.0
+    l2: Penalty = 0.0
+
+
+class SamplerSettings(_Section):
+    """Who proposes configurations."""
+
+    name: Literal["tpe", "random"] = "tpe"
+    startup_trials: Annotated[int, Field(ge=1)] = 10
+
+
+class PrunerSettings(_Section):
+    """Who stops poor trials; resources are in epochs."""
+
+    name: Literal["hyperband", "median", "none"] = "median"
+    startup_trials: Annotated[int, Field(ge=0)] = 8
+    """`median`: complete trials before anything is pruned."""
+    warmup_epochs: Annotated[int, Field(ge=0)] = 2
+    """`median`: epochs a trial is left alone."""
+    min_resource: Annotated[int, Field(ge=1)] = 2
+    """`hyperband`: epochs before the first rung."""
+    reduction_factor: Annotated[int, Field(ge=2)] = 3
+    """`hyperband`: each rung keeps 1 in that many."""
+
+
+class SpaceEntry(_Section):
+    """One searched setting: a range, or choices."""
+
+    low: float | int | None = None
+    high: float | int | None = None
+    log: bool = False
+    step: float | int | None = None
+    choices: tuple[Scalar, ...] | None = None
+
+    @model_validator(mode="after")
+    def _be_a_range_or_choices(self) -> SpaceEntry:
+        if self.choices is not None:
+            if (self.low, self.high, self.step, self.log) != (None, None, None, False):
+                raise ValueError("`choices` stands alone, without low, high, step or log")
+            if not self.choices:
+                raise ValueError("`choices` needs at least one value")
+            if len({(type(choice), choice) for choice in self.choices}) != len(self.choices):
+                raise ValueError("`choices` has a value twice")
+            return self
+        if self.low is None:
+            raise ValueError("either `choices` or `low` and `high` must be given")
+        if self.high is not None and self.high < self.low:
+            raise ValueError(f"`high` must not be below `low`; got {self.low} to {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"`low` must be above 0 on a log scale; got {self.low}")
+        if self.log and self.step is not None:
+            raise ValueError("`step` and `log` exclude each other")
+        if self.step is not None and self.step <= 0:
+            raise ValueError(f"`step` must be above 0; got {self.step}")
+        return self
+
+
+DEFAULT_SPACE: dict[str, SpaceEntry] = {
+    "training.learning_rate": SpaceEntry(low=3e-4, high=2e-2, log=True),
+    "training.fine_tune_scale": SpaceEntry(low=0.03, high=1.0, log=True),
+    "regularization.l1": SpaceEntry(low=1e-8, high=1e-3, log=True),
+    "regularization.l2": SpaceEntry(low=1e-8, high=1e-2, log=True),
+    "model.dropout": SpaceEntry(low=0.0, high=0.7),
+    "model.token_dropout": SpaceEntry(low=0.0, high=0.7),
+    # No `high`: the number of groups below the head, which the backbone knows.
+    "model.frozen_depth": SpaceEntry(low=0),
+}
+
+
+class Settings(_Section):
+    """All settings of a study, frozen."""
+
+    study: StudySettings = StudySettings()
+    data: DataSettings = DataSettings()
+    split: SplitSettings = SplitSettings()
+    preprocess: PreprocessSettings = PreprocessSettings()
+    features: FeatureSettings = FeatureSettings()
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+    regularization: RegularizationSettings = RegularizationSettings()
+    sampler: SamplerSettings = SamplerSettings()
+    pruner: PrunerSettings = PrunerSettings()
+    space: dict[str, SpaceEntry] = Field(default_factory=lambda: dict(DEFAULT_SPACE))
+
+    @property
+    def epochs_max(self) -> int:
+        """Epochs of a whole trial, both phases."""
+        return self.training.epochs + self.training.fine_tune_epochs
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """Direction of the objective."""
+        return METRIC_DIRECTIONS[self.study.metric]

@@ -1,0 +1,22 @@
+"""Read labelled documents, and say what is wrong with them."""
+
+from tuner.corpus.clean import drop_conflicts, drop_copies, excerpt, read_documents, unify_labels
+from tuner.corpus.encoding import read_text
+from tuner.corpus.keys import duplicate_key
+from tuner.corpus.near_duplicates import near_duplicate_groups
+from tuner.corpus.sql import mask_password
+from tuner.corpus.tables import read_table, read_texts
+
+__all__ = [
+    "drop_conflicts",
+    "drop_copies",
+    "duplicate_key",
+    "excerpt",
+    "mask_password",
+    "near_duplicate_groups",
+    "read_documents",
+    "read_table",
+    "read_text",
+    "read_texts",
+    "unify_labels",
+]

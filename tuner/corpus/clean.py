@@ -1,0 +1,171 @@
+"""From rows to documents: missing values, label spellings, texts under two labels, copies."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from tuner.config import DataSettings
+from tuner.corpus.keys import duplicate_key
+from tuner.corpus.row import Row
+from tuner.corpus.tables import Table
+from tuner.errors import DataError
+from tuner.records import Document, Finding
+
+__all__ = ["drop_conflicts", "drop_copies", "excerpt", "read_documents", "unify_labels"]
+
+N_EXAMPLES = 3
+
+
+def excerpt(document: Document) -> str:
+    """Show a document in a finding: place and the start of its text, on one line."""
+    text = " ".join(document.text.split())
+    shown = text if len(text) <= 40 else f"{text[:40]}…"
+    return f"{document.source}, line {document.line}: {shown!r} ({document.label})"
+
+
+def read_documents(table: Table) -> tuple[list[Document], list[Finding]]:
+    """Make documents of a table's rows.
+
+    Several text columns are joined by a blank, missing cells count as empty. A row without any
+    text or without a label is left out and counted.
+
+    Returns
+    -------
+    documents : list of Document
+    findings : list of Finding
+        Kinds "empty_text" and "missing_label".
+
+    Raises
+    ------
+    DataError
+        If no row is left.
+    """
+    documents: list[Document] = []
+    without_text: list[Row] = []
+    without_label: list[Row] = []
+    for row in table.rows:
+        text = " ".join(filter(None, (_cell(row.cells.get(name)) for name in table.text)))
+        label = _cell(row.cells.get(table.label))
+        if not text:
+            without_text.append(row)
+        elif not label:
+            without_label.append(row)
+        else:
+            documents.append(Document(text, label, table.source, row.line))
+    if not documents:
+        raise DataError(
+            f"{table.source}: no row has both a text ({', '.join(table.text)}) and a label "
+            f"({table.label}); {len(table.rows)} rows read."
+        )
+    findings = [
+        Finding(kind, "warning", len(rows), message, _places(table.source, rows))
+        for kind, rows, message in (
+            ("empty_text", without_text, "rows without any text, left out"),
+            ("missing_label", without_label, "rows without a label, left out"),
+        )
+        if rows
+    ]
+    return documents, findings
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # a whole number that a table with gaps stored as 1.0
+    return str(value).strip()
+
+
+def _places(source: str, rows: Iterable[Row]) -> tuple[str, ...]:
+    return tuple(f"{source}, line {row.line}" for row in rows)[:N_EXAMPLES]
+
+
+def unify_labels(
+    documents: list[Document], *, merge: bool
+) -> tuple[list[Document], list[Finding]]:
+    """Take labels that differ by case, width or blanks only as one, in the commonest spelling.
+
+    Parameters
+    ----------
+    documents
+        Documents of all files together.
+    merge
+        False only reports.
+    """
+    spellings: dict[str, Counter[str]] = defaultdict(Counter)
+    for document in documents:
+        spellings[_label_key(document.label)][document.label] += 1
+    variants = {key: counts for key, counts in spellings.items() if len(counts) > 1}
+    if not variants:
+        return documents, []
+    # Ties go to the spelling that sorts first, so that the order of rows does not matter.
+    chosen = {
+        key: min(counts, key=lambda spelling: (-counts[spelling], spelling))
+        for key, counts in variants.items()
+    }
+    changed = [
+        document
+        for document in documents
+        if chosen.get(_label_key(document.label), document.label) != document.label
+    ]
+    what = "taken as one" if merge else "kept apart (data.merge_labels is false)"
+    finding = Finding(
+        "label_variants",
+        "warning",
+        len(changed),
+        f"labels that differ by case or blanks only, {what}: "
+        + "; ".join(" = ".join(map(repr, sorted(counts))) for counts in variants.values()),
+        tuple(excerpt(document) for document in changed[:N_EXAMPLES]),
+    )
+    if not merge:
+        return documents, [finding]
+    unified = [
+        Document(
+            document.text,
+            chosen.get(_label_key(document.label), document.label),
+            document.source,
+            document.line,
+        )
+        for document in documents
+    ]
+    return unified, [finding]
+
+
+def _label_key(label: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+
+
+def drop_conflicts(documents: list[Document]) -> tuple[list[Document], list[Finding]]:
+    """Leave out every copy of a text whose copies bear different labels.
+
+    No copy can be trusted, and a majority would be decided by how often the text was copied.
+    """
+    labels: dict[str, set[str]] = defaultdict(set)
+    keys = [duplicate_key(document.text) for document in documents]
+    for key, document in zip(keys, documents, strict=True):
+        labels[key].add(document.label)
+    conflicting = [d for k, d in zip(keys, documents, strict=True) if len(labels[k]) > 1]
+    if not conflicting:
+        return documents, []
+    n_texts = sum(len(found) > 1 for found in labels.values())
+    finding = Finding(
+        "conflicting_labels",
+        "warning",
+        len(conflicting),
+        f"rows of {n_texts} texts that stand under two labels or more, all their copies left out",
+        tuple(excerpt(document) for document in conflicting[:N_EXAMPLES]),
+    )
+    kept = [d for k, d in zip(keys, documents, strict=True) if len(labels[k]) == 1]
+    return kept, [finding]
+
+
+def drop_copies(documents: list[Document]) -> list[Document]:
+    """Keep the first of the copies of every text."""
+    first: dict[str, Document] = {}
+    for document in documents:
+        first.setdefault(duplicate_key(document.text), document)
+    return list(first.values())

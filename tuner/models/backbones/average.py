@@ -1,0 +1,53 @@
+"""The classic: embed, average, one dense layer (fastText and deep averaging networks)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from tuner.models.dropout import Dropout
+from tuner.models.shape import ModelShape
+
+__all__ = ["Average", "Backbone"]
+
+
+class Average(keras.layers.Layer):
+    """Mean of the token embeddings, then a dense layer with ReLU.
+
+    Notes
+    -----
+    Joulin et al. 2017, "Bag of Tricks for Efficient Text Classification"; Iyyer et al. 2015.
+    """
+
+    GROUPS: ClassVar[tuple[str, ...]] = ("embedding", "dense")
+    USES_ORDER: ClassVar[bool] = False
+    DEFAULT_WIDTH: ClassVar[int] = 32
+
+    def __init__(self, shape: ModelShape) -> None:
+        super().__init__(name="average")
+        self.embedding = keras.layers.Embedding(
+            shape.vocabulary_size, shape.embedding_width, name="embedding"
+        )
+        self.dense = keras.layers.Dense(shape.width, activation="relu", name="dense")
+
+    def groups(self) -> tuple[list[Any], ...]:
+        """Give the layers of each group, from the input up."""
+        return ([self.embedding], [self.dense])
+
+    def call(self, token_ids: Any, dropout: Dropout | None = None) -> Any:
+        """Map ids (batch, length) int32 to features (batch, width) float32."""
+        mask = tf.cast(token_ids != 0, tf.float32)
+        if dropout is not None:
+            mask = dropout.hide_tokens(mask)
+        embedded = self.embedding(token_ids)
+        n_tokens = tf.maximum(tf.reduce_sum(mask, axis=1, keepdims=True), 1.0)
+        mean = tf.reduce_sum(embedded * mask[..., None], axis=1) / n_tokens
+        if dropout is not None:
+            mean = dropout.hide_units(mean, salt=1)
+        features = self.dense(mean)
+        return features if dropout is None else dropout.hide_units(features, salt=2)
+
+
+Backbone = Average

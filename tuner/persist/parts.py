@@ -1,0 +1,171 @@
+"""The parts of a split on disk: three open ones, and the sealed test with its ledger."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tuner.errors import DataError
+from tuner.persist.atomic import disk_errors, write_json, write_text
+from tuner.records import Document, SearchParts
+
+__all__ = [
+    "SealedTest",
+    "open_manifest",
+    "read_documents_file",
+    "read_parts",
+    "write_documents_file",
+    "write_parts",
+]
+
+MANIFEST = "manifest.json"
+_OPEN_PARTS = ("train", "validation", "selection")
+
+
+def write_documents_file(path: Path, documents: Iterable[Document]) -> None:
+    """Write documents as JSON lines."""
+    write_text(
+        path,
+        "".join(
+            json.dumps(
+                {"text": d.text, "label": d.label, "source": d.source, "line": d.line},
+                ensure_ascii=False,
+            )
+            + "\n"
+            for d in documents
+        ),
+    )
+
+
+def read_documents_file(path: Path) -> tuple[Document, ...]:
+    """Read what `write_documents_file` wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+    try:
+        # By "\n" alone: texts may hold other line separators.
+        lines = path.read_text(encoding="utf-8").split("\n")
+        return tuple(Document(**json.loads(line)) for line in lines if line)
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read as a part of a split: {error}.") from error
+
+
+def write_parts(
+    folder: Path,
+    parts: SearchParts,
+    test: Iterable[Document],
+    *,
+    origin: Mapping[str, Any],
+) -> None:
+    """Write the open parts, the sealed test, and last the manifest that makes them valid."""
+    for name in _OPEN_PARTS:
+        write_documents_file(folder / "data" / f"{name}.jsonl", getattr(parts, name))
+    write_documents_file(folder / "sealed" / "test.jsonl", test)
+    manifest = {
+        "schema": 1,
+        "origin": dict(origin),
+        "fingerprint": parts.fingerprint,
+        "classes": list(parts.classes),
+        "rows": {name: len(getattr(parts, name)) for name in _OPEN_PARTS} | {"test": parts.n_test},
+    }
+    write_json(folder / "data" / MANIFEST, manifest)
+
+
+def open_manifest(folder: Path) -> dict[str, Any] | None:
+    """Read the manifest of a folder of parts; None where there is none."""
+    try:
+        value: dict[str, Any] = json.loads((folder / "data" / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value
+
+
+def read_parts(folder: Path) -> SearchParts:
+    """Read the open parts.
+
+    Raises
+    ------
+    DataError
+        If there is no manifest, or a part does not have the rows it names.
+    """
+    manifest = open_manifest(folder)
+    if manifest is None:
+        raise DataError(f"{folder}: has no readable data/{MANIFEST}.")
+    documents = {
+        name: read_documents_file(folder / "data" / f"{name}.jsonl") for name in _OPEN_PARTS
+    }
+    for name, found in documents.items():
+        if len(found) != manifest["rows"][name]:
+            raise DataError(
+                f"{folder}/data/{name}.jsonl: must have {manifest['rows'][name]} rows as the "
+                f"manifest says; it has {len(found)}."
+            )
+    return SearchParts(
+        **documents,
+        classes=tuple(manifest["classes"]),
+        fingerprint=manifest["fingerprint"],
+        n_test=manifest["rows"]["test"],
+    )
+
+
+class SealedTest:
+    """The test part of a study, out of the search's reach, with a ledger of its readings.
+
+    Parameters
+    ----------
+    folder
+        The run directory; the part lies in `sealed/`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._test = folder / "sealed" / "test.jsonl"
+        self._ledger = folder / "sealed" / "ledger.jsonl"
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Give the ledger, one row a reading."""
+        try:
+            lines = self._ledger.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        entries = []
+        for line in lines:
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                # A row torn by a crash: the reading it announced may have happened.
+                entries.append({"damaged": line})
+        return entries
+
+    @property
+    def reads(self) -> int:
+        """Count of the readings."""
+        return len(self.entries())
+
+    def open(self, models: Mapping[str, str]) -> tuple[Document, ...]:
+        """Read the test part, after the ledger says for which models.
+
+        Parameters
+        ----------
+        models
+            Name to digest of every model that is about to be measured, all in one opening. The
+            same winner again is no new reading.
+        """
+        known = any(entry.get("models", {}).get("winner") == models["winner"]
+                    for entry in self.entries())  # fmt: skip
+        if not known:
+            row = {"read": self.reads + 1, "at": datetime.now(UTC).isoformat(timespec="seconds"),
+                   "models": dict(models)}  # fmt: skip
+            with disk_errors(self._ledger):
+                self._ledger.parent.mkdir(parents=True, exist_ok=True)
+                with self._ledger.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+        return read_documents_file(self._test)

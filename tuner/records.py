@@ -1,0 +1,207 @@
+"""What crosses the stages: frozen records, and the protocols that keep the stages apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = [
+    "BaselineScores",
+    "Document",
+    "EncodedTexts",
+    "Finding",
+    "Progress",
+    "Report",
+    "Scores",
+    "SearchParts",
+    "StopRequested",
+    "TrialOutcome",
+    "TrialRecord",
+    "TrialSeeds",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One labelled text and where it was read.
+
+    `line` is the 1-based line (or row) in `source`, for error messages.
+    """
+
+    text: str
+    label: str
+    source: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `tuner check` has to say about a table.
+
+    `severity` is "info" or "warning"; `count` is in rows unless the message says otherwise;
+    `examples` are short texts with file and line.
+    """
+
+    kind: str
+    severity: str
+    count: int
+    message: str
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParts:
+    """All that the search may see: three parts. The sealed test has no field here.
+
+    `classes` are the label names in sorted order; `fingerprint` identifies all rows that were
+    split, 64 hexadecimal digits.
+    """
+
+    train: tuple[Document, ...]
+    validation: tuple[Document, ...]
+    selection: tuple[Document, ...]
+    classes: tuple[str, ...]
+    fingerprint: str
+    n_test: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of one set of predictions against its labels.
+
+    Shares are in [0, 1], `mcc` in [-1, 1], `log_loss` in nats and None where the model gives no
+    probabilities. `per_class` maps a class to its precision, recall, f1 and support in rows.
+    """
+
+    n: int
+    accuracy: float
+    macro_f1: float
+    weighted_f1: float
+    mcc: float
+    log_loss: float | None
+    per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def value(self, metric: str) -> float:
+        """Read the objective by its name."""
+        value = getattr(self, metric)
+        return float("nan") if value is None else float(value)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give JSON-ready data."""
+        return {
+            "accuracy": self.accuracy,
+            "macro_f1": self.macro_f1,
+            "weighted_f1": self.weighted_f1,
+            "mcc": self.mcc,
+            "log_loss": self.log_loss,
+            "n": self.n,
+            "per_class": {name: dict(values) for name, values in self.per_class.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineScores:
+    """A baseline's scores on the parts it was measured on."""
+
+    name: str
+    scores: Mapping[str, Scores]
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSeeds:
+    """Derived seeds of one trial."""
+
+    weights: int
+    order: int
+    dropout: int
+
+
+class EncodedTexts(Protocol):
+    """Encoded texts as training needs them; see `tuner.features.Encoded`."""
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int32]:
+        """Tokens per text, (n,)."""
+
+    def padded(self, rows: npt.NDArray[np.intp], length: int) -> npt.NDArray[np.int32]:
+        """Give some rows as an array (len(rows), length), cut or filled up with 0."""
+
+
+class Report(Protocol):
+    """Hears of every epoch; may raise to stop the trial."""
+
+    def __call__(self, *, epochs_completed: int, value: float) -> None:
+        """Take the validation objective after `epochs_completed` epochs, counted from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """A trial as the study's storage has it, frozen.
+
+    `state` is "complete", "pruned", "failed" or "running"; `value` is the selection objective of
+    a complete trial, else None; `intermediate` maps epochs completed to validation objectives;
+    `origin` is the number of the trial this one retries, else its own; `seconds` is None while
+    it runs. `attributes` holds what the trial noted: scores, best epoch, seconds per stage,
+    why it failed.
+    """
+
+    number: int
+    origin: int
+    state: str
+    value: float | None
+    params: Mapping[str, Any]
+    intermediate: Mapping[int, float]
+    attributes: Mapping[str, Any]
+    started: str | None
+    seconds: float | None
+
+    @property
+    def is_retried(self) -> bool:
+        """Whether it was cut off and runs again under another number."""
+        return self.state == "failed" and bool(self.attributes.get("retried"))
+
+
+class Progress(Protocol):
+    """Watches a study run; a live view, log lines, or the writer of results."""
+
+    def study_started(self, trials: Sequence[TrialRecord]) -> None:
+        """The search begins; `trials` are those an earlier run has left."""
+
+    def trial_started(self, number: int, params: Mapping[str, Any]) -> None:
+        """A trial begins."""
+
+    def epoch_finished(self, number: int, epoch: int, value: float) -> None:
+        """A trial has its validation objective after an epoch."""
+
+    def trial_finished(self, trial: TrialRecord) -> None:
+        """A trial has ended, in whatever state."""
+
+
+StopRequested = Callable[[], None]
+"""Called between two compiled calls; raises `Interrupted` when a signal has come in."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOutcome:
+    """What a trial that ran to its end gives back.
+
+    `value` is the selection objective of the best epoch's weights; `best_epoch` counts from 1
+    over both phases; `history` holds one row an epoch; `seconds` the time per stage;
+    `weights` maps names to arrays; `n_traces` counts the programs compiled in this trial.
+    """
+
+    value: float
+    best_epoch: int
+    validation: Scores
+    selection: Scores
+    history: tuple[Mapping[str, float], ...]
+    seconds: Mapping[str, float]
+    weights: Mapping[str, Any]
+    n_parameters: int
+    n_traces: int

@@ -1,0 +1,72 @@
+"""The best-params JSON: the result of a study in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuner.config import Settings, settings_record
+from tuner.records import SearchParts, TrialRecord
+
+__all__ = ["SCHEMA", "best_params"]
+
+SCHEMA = 1
+_NOT_READ: dict[str, Any] = {"accuracy": None, "macro_f1": None}
+
+
+def best_params(
+    *,
+    study: str,
+    settings: Settings,
+    best: TrialRecord,
+    params: Mapping[str, Any],
+    counts: Mapping[str, int],
+    parts: SearchParts,
+    versions: Mapping[str, str],
+    test: Mapping[str, Any] | None,
+    reads: int,
+    baselines: Mapping[str, Any],
+    outcome: str,
+) -> dict[str, Any]:
+    """Put the file's content together.
+
+    Parameters
+    ----------
+    params
+        Of the best trial, with the fixed value of the main parameters that were not searched.
+    test
+        Scores on the sealed test; None while the search runs, before the one reading.
+    reads
+        Readings of the sealed test so far, from its ledger.
+    outcome
+        "running", "complete", "timeout" or "interrupted".
+    """
+    return {
+        "schema": SCHEMA,
+        "study": study,
+        "outcome": outcome,
+        "trial": best.number,
+        "objective": {
+            "metric": settings.study.metric,
+            "direction": settings.direction,
+            "value": best.value,
+        },
+        "params": dict(params),
+        "best_epoch": best.attributes.get("best_epoch"),
+        "validation": best.attributes.get("validation"),
+        "selection": best.attributes.get("selection"),
+        "test": {**(_NOT_READ if test is None else test), "n": parts.n_test, "reads": reads},
+        "baselines": dict(baselines),
+        "trials": {name: counts[name] for name in ("complete", "pruned", "failed", "retried")},
+        "data": {
+            "fingerprint": parts.fingerprint,
+            "train": len(parts.train),
+            "validation": len(parts.validation),
+            "selection": len(parts.selection),
+            "test": parts.n_test,
+            "classes": list(parts.classes),
+        },
+        "seed": settings.study.seed,
+        "versions": dict(versions),
+        "config": settings_record(settings),
+    }

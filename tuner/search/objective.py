@@ -1,0 +1,50 @@
+"""From an Optuna trial to a measured configuration and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import optuna
+
+from tuner.config import Settings
+from tuner.records import Progress, Report, StopRequested, TrialOutcome, TrialSeeds
+from tuner.seeds import Stream, derive_seed
+
+__all__ = ["RunTrial", "TrialReport", "trial_seeds"]
+
+RunTrial = Callable[[Settings, TrialSeeds, Report, StopRequested], TrialOutcome]
+"""What runs a configuration: the pipeline, or a fake in tests."""
+
+
+def trial_seeds(study_seed: int, origin: int) -> TrialSeeds:
+    """Derive a trial's seeds; a retry has its original's."""
+    return TrialSeeds(
+        weights=derive_seed(study_seed, origin, Stream.WEIGHTS),
+        order=derive_seed(study_seed, origin, Stream.ORDER),
+        dropout=derive_seed(study_seed, origin, Stream.DROPOUT),
+    )
+
+
+class TrialReport:
+    """Tells Optuna of every epoch and stops the trial when the pruner says so.
+
+    Steps are epochs completed, counted from 1; phase two goes on counting.
+    """
+
+    def __init__(self, trial: optuna.Trial, progress: Progress, *, may_prune: bool) -> None:
+        self._trial = trial
+        self._progress = progress
+        self._may_prune = may_prune
+
+    def __call__(self, *, epochs_completed: int, value: float) -> None:
+        """Take the validation objective after an epoch.
+
+        Raises
+        ------
+        optuna.TrialPruned
+            If the pruner has seen enough.
+        """
+        self._trial.report(value, step=epochs_completed)
+        self._progress.epoch_finished(self._trial.number, epochs_completed, value)
+        if self._may_prune and self._trial.should_prune():
+            raise optuna.TrialPruned

@@ -1,0 +1,121 @@
+"""The search space: settings to Optuna's distributions and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from tuner.config import Settings, SpaceEntry, setting_value
+from tuner.errors import ConfigError
+from tuner.models import backbone_class
+
+__all__ = ["all_params", "default_params", "distributions", "suggest"]
+
+_INTEGERS = frozenset(
+    {
+        "model.frozen_depth", "model.embedding_width", "model.width", "training.batch_size",
+        "training.epochs", "training.fine_tune_epochs", "training.patience",
+        "features.vocabulary_size", "features.min_count", "features.ngram_min_count",
+        "features.max_tokens",
+    }
+)  # fmt: skip
+
+
+def distributions(settings: Settings) -> dict[str, BaseDistribution]:
+    """Give the distribution of every searched setting, in the order of the space.
+
+    Raises
+    ------
+    ConfigError
+        If an entry does not fit its setting, such as a frozen depth beyond the backbone's groups.
+    """
+    return {name: _distribution(name, entry, settings) for name, entry in settings.space.items()}
+
+
+def _distribution(name: str, entry: SpaceEntry, settings: Settings) -> BaseDistribution:
+    if entry.choices is not None:
+        return CategoricalDistribution(entry.choices)
+    value = setting_value(settings, name)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name not in _INTEGERS and not is_number:
+        raise ConfigError(f"space.{name} must be {{choices=[…]}}, since it is no number.")
+    low, high = entry.low, entry.high
+    if name == "model.frozen_depth":
+        n_groups = len(backbone_class(settings.model.backbone).GROUPS)
+        high = n_groups if high is None else high
+        if high > n_groups:
+            raise ConfigError(
+                f"space.model.frozen_depth: high must be at most {n_groups}, the layer groups of "
+                f"{settings.model.backbone} below its head; got {high}."
+            )
+    if low is None or high is None:
+        raise ConfigError(f"space.{name} must have low and high; got low={low}, high={high}.")
+    if name in _INTEGERS:
+        if any(int(bound) != bound for bound in (low, high, entry.step or 1)):
+            raise ConfigError(f"space.{name} must have whole numbers; got {low} to {high}.")
+        return IntDistribution(int(low), int(high), log=entry.log, step=int(entry.step or 1))
+    return FloatDistribution(float(low), float(high), log=entry.log, step=entry.step)
+
+
+def default_params(settings: Settings, space: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+    """Give trial 0's parameters: the settings' own values, moved into the range if outside.
+
+    A penalty that is off (0.0) becomes the lowest value of a logarithmic range.
+    """
+    params: dict[str, Any] = {}
+    for name, distribution in space.items():
+        value = setting_value(settings, name)
+        if isinstance(distribution, CategoricalDistribution):
+            params[name] = value if value in distribution.choices else distribution.choices[0]
+        elif isinstance(distribution, FloatDistribution | IntDistribution):
+            low, high, step = distribution.low, distribution.high, distribution.step
+            inside = min(max(low if value is None else value, low), high)
+            if step is not None and not distribution.log:
+                inside = low + step * math.floor((inside - low) / step + 0.5)
+                inside = min(inside, high)
+            is_whole = isinstance(distribution, IntDistribution)
+            params[name] = int(inside) if is_whole else float(inside)
+    return params
+
+
+def suggest(trial: optuna.Trial, space: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+    """Ask the sampler for a value of every searched setting."""
+    params: dict[str, Any] = {}
+    for name, distribution in space.items():
+        if isinstance(distribution, FloatDistribution):
+            params[name] = trial.suggest_float(
+                name, distribution.low, distribution.high,
+                step=distribution.step, log=distribution.log,
+            )  # fmt: skip
+        elif isinstance(distribution, IntDistribution):
+            params[name] = trial.suggest_int(
+                name, distribution.low, distribution.high,
+                step=distribution.step, log=distribution.log,
+            )  # fmt: skip
+        elif isinstance(distribution, CategoricalDistribution):
+            params[name] = trial.suggest_categorical(name, distribution.choices)
+    return params
+
+
+_ALWAYS_SHOWN = (
+    "training.learning_rate",
+    "regularization.l1",
+    "regularization.l2",
+    "model.dropout",
+    "model.frozen_depth",
+)
+
+
+def all_params(settings: Settings, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the fixed value of the main parameters that were not searched."""
+    fixed = {name: setting_value(settings, name) for name in _ALWAYS_SHOWN}
+    return {**fixed, **params}

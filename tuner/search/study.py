@@ -1,0 +1,408 @@
+"""Create, continue and run a study: exactly the trials asked for, whatever died before."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from tuner.config import Settings, apply_params, settings_digest, settings_record
+from tuner.errors import ConfigError, Interrupted, TooManyFailures, TrialFailed
+from tuner.records import Progress, StopRequested, TrialOutcome, TrialRecord
+from tuner.search.freeze import freeze
+from tuner.search.objective import RunTrial, TrialReport, trial_seeds
+from tuner.search.owner import current_owner, is_dead
+from tuner.search.pruner import build_pruner
+from tuner.search.sampler import build_sampler
+from tuner.search.space import default_params, distributions, suggest
+from tuner.search.storage import open_storage, slot_lock
+from tuner.seeds import Stream, derive_seed
+
+__all__ = ["Search", "list_studies", "read_trials"]
+
+FAILURES_FROM_START = 5
+FAILURES_IN_A_ROW = 10
+RETRIES_MAX = 3
+_WAIT_SECONDS = 1.0
+
+
+class Search:
+    """One study in its storage.
+
+    Parameters
+    ----------
+    settings
+        Resolved settings; written into the study when it is created, compared when it is
+        continued.
+    fingerprint
+        Of the data.
+    storage_url
+        SQLite or PostgreSQL.
+    study_name
+        Name in the storage.
+    """
+
+    def __init__(
+        self, settings: Settings, *, fingerprint: str, storage_url: str, study_name: str
+    ) -> None:
+        self.settings = settings
+        self.study_name = study_name
+        self.space = distributions(settings)
+        self._storage: RDBStorage = open_storage(storage_url, create=True)
+        with slot_lock(self._storage, study_name):
+            self.is_new = study_name not in {
+                name for name in optuna.get_all_study_names(self._storage)
+            }
+            self._study = optuna.create_study(
+                storage=self._storage,
+                study_name=study_name,
+                direction=settings.direction,
+                load_if_exists=True,
+                pruner=build_pruner(settings.pruner, epochs_max=settings.epochs_max),
+            )
+            self._write_or_compare(fingerprint)
+        self.n_reaped = self._reap()
+
+    # -- identity -----------------------------------------------------------------------------
+
+    def _write_or_compare(self, fingerprint: str) -> None:
+        attributes = self._study.user_attrs
+        record = settings_record(self.settings)
+        # The digest comes last: a study that was cut off before it is written again.
+        if "settings_digest" not in attributes:
+            if self._study.get_trials(deepcopy=False):
+                raise ConfigError(
+                    f"--study-name {self.study_name!r} is a study that tuner did not make; "
+                    "choose another name."
+                )
+            self._study.set_metric_names([self.settings.study.metric])
+            self._study.set_user_attr("settings", record)
+            self._study.set_user_attr("fingerprint", fingerprint)
+            self._study.set_user_attr("settings_digest", settings_digest(self.settings))
+            return
+        if attributes["fingerprint"] != fingerprint:
+            raise ConfigError(
+                f"--study-name {self.study_name!r} was made with other data: its fingerprint "
+                f"is {attributes['fingerprint'][:12]}…, now it is {fingerprint[:12]}…."
+            )
+        if attributes["settings_digest"] != settings_digest(self.settings):
+            differences = _differences(attributes["settings"], record)
+            raise ConfigError(
+                f"--study-name {self.study_name!r} was made with other settings: "
+                + "; ".join(differences[:5])
+                + "."
+            )
+
+    # -- running ------------------------------------------------------------------------------
+
+    def run(
+        self,
+        run_trial: RunTrial,
+        *,
+        total: int,
+        progress: Progress,
+        stop_requested: StopRequested,
+        keep_weights: Callable[[int, TrialOutcome], str],
+        deadline: float = math.inf,
+    ) -> str:
+        """Run trials until the study has `total` finished ones.
+
+        Parameters
+        ----------
+        run_trial
+            Runs one configuration.
+        total
+            Finished trials (complete + pruned) the study shall have.
+        progress
+            Watches.
+        stop_requested
+            Raises `Interrupted` when a signal has come in.
+        keep_weights
+            Stores a complete trial's weights before it is told and gives their digest.
+        deadline
+            `time.monotonic()` after which no further trial is started.
+
+        Returns
+        -------
+        str
+            "complete" or "timeout".
+
+        Raises
+        ------
+        TooManyFailures
+            After 5 failed trials from the start, or 10 in a row.
+        Interrupted
+            From `stop_requested`; the running trial is closed first.
+        """
+        while True:
+            stop_requested()
+            self._check_failures()
+            if time.monotonic() >= deadline:
+                return "timeout"
+            trial = self._claim(total)
+            if trial is not None:
+                self._run_one(trial, run_trial, progress, stop_requested, keep_weights)
+            elif self.counts()["finished"] >= total:
+                return "complete"
+            else:
+                time.sleep(_WAIT_SECONDS)  # other processes run the last ones
+                self._reap()
+
+    def _claim(self, total: int) -> optuna.Trial | None:
+        """Take a slot if one is free: counted and taken under one lock."""
+        with slot_lock(self._storage, self.study_name):
+            trials = self._study.get_trials(deepcopy=False)
+            taken = sum(
+                trial.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+                for trial in trials
+            )
+            if taken >= total:
+                return None
+            if not trials:
+                self._study.enqueue_trial(
+                    default_params(self.settings, self.space), user_attrs={"default": True}
+                )
+            trial = self._study.ask()
+            trial.set_user_attr("owner", current_owner())
+            return trial
+
+    def _run_one(
+        self,
+        trial: optuna.Trial,
+        run_trial: RunTrial,
+        progress: Progress,
+        stop_requested: StopRequested,
+        keep_weights: Callable[[int, TrialOutcome], str],
+    ) -> None:
+        origin = int(trial.user_attrs.get("origin", trial.number))
+        seed = self.settings.study.seed
+        self._study.sampler = build_sampler(
+            self.settings.sampler, seed=derive_seed(seed, origin, Stream.SAMPLER)
+        )
+        try:
+            params = suggest(trial, self.space)
+            if self._tell_if_duplicate(trial, params):
+                progress.trial_finished(self._record(trial.number))
+                return
+            progress.trial_started(trial.number, params)
+            outcome = run_trial(
+                apply_params(self.settings, params),
+                trial_seeds(seed, origin),
+                TrialReport(trial, progress, may_prune=origin != 0),
+                stop_requested,
+            )
+            if not math.isfinite(outcome.value):
+                raise TrialFailed(f"diverged: selection {self.settings.study.metric} is not finite")
+            digest = keep_weights(trial.number, outcome)
+            self._note(trial, outcome, digest)
+            self._study.tell(trial, outcome.value)
+        except optuna.TrialPruned:
+            self._study.tell(trial, state=TrialState.PRUNED)
+        except (TrialFailed, ConfigError) as failure:
+            # A setting out of its rule can come up only in this combination of the space.
+            self._fail(trial, str(failure))
+        except Interrupted as interruption:
+            self._fail(trial, str(interruption), retry=True)
+            raise
+        except BaseException as error:
+            # A bug, or the storage itself: leave no orphan behind if that can be helped.
+            self._fail(trial, f"{type(error).__name__}: {error}", retry=False)
+            raise
+        progress.trial_finished(self._record(trial.number))
+
+    def _note(self, trial: optuna.Trial, outcome: TrialOutcome, digest: str) -> None:
+        for name, value in {
+            "best_epoch": outcome.best_epoch,
+            "validation": _without_classes(outcome.validation.as_json()),
+            "selection": _without_classes(outcome.selection.as_json()),
+            "seconds": dict(outcome.seconds),
+            "n_parameters": outcome.n_parameters,
+            "programs_compiled": outcome.n_traces,
+            "weights": digest,
+        }.items():
+            trial.set_user_attr(name, value)
+
+    def _tell_if_duplicate(self, trial: optuna.Trial, params: Mapping[str, Any]) -> bool:
+        """Close a proposal that equals a finished trial with that trial's result."""
+        for other in self._study.get_trials(
+            deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
+        ):
+            if other.number != trial.number and other.params == params:
+                trial.set_user_attr("duplicate_of", other.number)
+                for step, value in other.intermediate_values.items():
+                    trial.report(value, step)
+                if other.state == TrialState.PRUNED:
+                    # It has no value that could be copied: its weights were never measured.
+                    self._study.tell(trial, state=TrialState.PRUNED)
+                else:
+                    for name in ("best_epoch", "validation", "selection", "weights"):
+                        trial.set_user_attr(name, other.user_attrs.get(name))
+                    self._study.tell(trial, other.value)
+                return True
+        return False
+
+    def _fail(self, trial: optuna.Trial, reason: str, *, retry: bool = False) -> None:
+        trial.set_user_attr("failure", reason[:1000])
+        frozen = self._storage.get_trial(trial._trial_id)
+        if retry:
+            self._enqueue_retry(frozen)
+        self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+    def _enqueue_retry(self, trial: FrozenTrial) -> None:
+        """Queue a cut-off trial again, with its parameters and its original's seeds."""
+        attempt = int(trial.user_attrs.get("attempt", 1))
+        if attempt > RETRIES_MAX:
+            return  # whoever runs it dies: it stays failed, and another configuration is drawn
+        is_default = bool(trial.user_attrs.get("default"))
+        attributes = {
+            "origin": int(trial.user_attrs.get("origin", trial.number)),
+            "attempt": attempt + 1,
+            "default": is_default,
+        }
+        self._storage.set_trial_user_attr(trial._trial_id, "retried", True)
+        # Cut off before all were drawn, the rest is drawn again with the same seed.
+        params = default_params(self.settings, self.space) if is_default else trial.params
+        self._study.enqueue_trial(params, user_attrs=attributes)
+
+    def _reap(self) -> int:
+        """Close running trials whose process on this host is dead, and queue them again."""
+        n_reaped = 0
+        with slot_lock(self._storage, self.study_name):
+            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                if is_dead(trial.user_attrs.get("owner")):
+                    self._storage.set_trial_user_attr(
+                        trial._trial_id, "failure", "interrupted: its process died"
+                    )
+                    self._enqueue_retry(trial)
+                    self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+                    n_reaped += 1
+        return n_reaped
+
+    def _check_failures(self) -> None:
+        finished = [
+            record for record in self.trials() if record.state in ("complete", "pruned", "failed")
+        ]
+        row: list[TrialRecord] = []
+        for record in reversed(finished):
+            if record.is_retried:
+                continue
+            if record.state != "failed":
+                break
+            row.append(record)
+        from_start = len(row) == sum(not record.is_retried for record in finished)
+        if len(row) >= (FAILURES_FROM_START if from_start else FAILURES_IN_A_ROW):
+            where = "from the start" if from_start else "in a row"
+            reasons = Counter(str(record.attributes.get("failure", "unknown")) for record in row)
+            reason, _ = reasons.most_common(1)[0]
+            raise TooManyFailures(
+                f"the study ends: {len(row)} trials failed {where}; the commonest reason: {reason}."
+            )
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def trials(self) -> list[TrialRecord]:
+        """Give all trials but the waiting ones, by number."""
+        records = [freeze(trial) for trial in self._study.get_trials(deepcopy=False)]
+        return [record for record in records if record.state != "waiting"]
+
+    def counts(self) -> dict[str, int]:
+        """Count trials: finished (complete + pruned), complete, pruned, failed, retried, running."""
+        return count_trials(self.trials())
+
+    def best(self) -> TrialRecord | None:
+        """Give the complete trial with the best selection value; the earlier of equal ones."""
+        return best_trial(self.trials(), self.settings.direction)
+
+    def set_note(self, text: str) -> None:
+        """Write the note that the dashboard shows with the study (Markdown)."""
+        from optuna_dashboard import save_note
+
+        save_note(self._study, text)
+
+    def _record(self, number: int) -> TrialRecord:
+        return next(record for record in self.trials() if record.number == number)
+
+
+def best_trial(trials: list[TrialRecord], direction: str) -> TrialRecord | None:
+    """Give the best complete trial, the earlier of equal ones; None where there is none."""
+    sign = 1.0 if direction == "maximize" else -1.0
+    complete = [t for t in trials if t.state == "complete" and t.value is not None]
+    return max(complete, key=lambda t: (sign * (t.value or 0.0), -t.number), default=None)
+
+
+def count_trials(trials: list[TrialRecord]) -> dict[str, int]:
+    """Count trials by what became of them; `failed` leaves out what was run again."""
+    states = Counter("retried" if trial.is_retried else trial.state for trial in trials)
+    counts = {name: states[name] for name in ("complete", "pruned", "failed", "retried", "running")}
+    return {"finished": counts["complete"] + counts["pruned"], **counts}
+
+
+def _without_classes(scores: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in scores.items() if name != "per_class"}
+
+
+def _differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+        flat: dict[str, Any] = {}
+        for key, value in tree.items():
+            if isinstance(value, Mapping) and prefix.count(".") < 1:
+                flat |= flatten(value, f"{prefix}{key}.")
+            else:
+                flat[f"{prefix}{key}"] = value
+        return flat
+
+    old, new = flatten(stored), flatten(wanted)
+    return [
+        f"{name} is {old.get(name)!r} there, {new.get(name)!r} here"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name) and name != "study.name"
+    ]
+
+
+def list_studies(storage_url: str) -> list[dict[str, Any]]:
+    """Give name, direction, counts and best value of every study in a storage."""
+    storage = open_storage(storage_url, create=False)
+    rows = []
+    for name in optuna.get_all_study_names(storage):
+        study, trials = _load(storage, name)
+        direction = study.direction.name.lower()
+        best = best_trial(trials, direction)
+        rows.append(
+            {
+                "study": name,
+                "metric": (study.metric_names or ["value"])[0],
+                "direction": direction,
+                **count_trials(trials),
+                "best": None if best is None else best.value,
+                "best_trial": None if best is None else best.number,
+            }
+        )
+    return rows
+
+
+def read_trials(storage_url: str, study_name: str) -> list[TrialRecord]:
+    """Give the trials of one study.
+
+    Raises
+    ------
+    ConfigError
+        If the storage has no such study.
+    """
+    return _load(open_storage(storage_url, create=False), study_name)[1]
+
+
+def _load(storage: BaseStorage, name: str) -> tuple[optuna.Study, list[TrialRecord]]:
+    from tuner.config import did_you_mean
+
+    names = optuna.get_all_study_names(storage)
+    if name not in names:
+        raise ConfigError(f"--study-name {name!r} is not in the storage.{did_you_mean(name, names)}")
+    study = optuna.load_study(study_name=name, storage=storage)
+    records = [freeze(trial) for trial in study.get_trials(deepcopy=False)]
+    return study, [record for record in records if record.state != "waiting"]

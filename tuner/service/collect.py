@@ -1,0 +1,329 @@
+"""From the named sources to four parts: read, check, drop what cannot be trusted, split once."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tuner.config import Settings, digest
+from tuner.corpus import (
+    drop_conflicts,
+    drop_copies,
+    duplicate_key,
+    excerpt,
+    mask_password,
+    near_duplicate_groups,
+    read_documents,
+    read_table,
+    unify_labels,
+)
+from tuner.errors import ConfigError, DataError
+from tuner.persist import open_manifest, read_documents_file, read_parts, write_parts
+from tuner.records import Document, Finding, SearchParts
+from tuner.split import assign_parts
+
+__all__ = ["Collected", "Sources", "read_sources", "split_digest", "split_sources", "store_parts"]
+
+ROWS_MIN = 20
+GROUPS_PER_PART = 4
+N_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Clean documents by the role they were given in ("data", "validation", "test").
+
+    `fingerprint` identifies them whatever their order; `ready` is a folder that `tuner collect`
+    made, whose split holds, else None.
+    """
+
+    documents: Mapping[str, tuple[Document, ...]]
+    findings: tuple[Finding, ...]
+    fingerprint: str
+    ready: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The four parts and what is to be said about the data."""
+
+    parts: SearchParts
+    test: tuple[Document, ...]
+    findings: tuple[Finding, ...]
+
+
+def read_sources(settings: Settings) -> Sources:
+    """Read `data.path` and, where given, `data.validation` and `data.test`.
+
+    Raises
+    ------
+    ConfigError
+        If no data is named.
+    DataError
+        If they cannot be used; names file and line.
+    """
+    data = settings.data
+    if data.path is None:
+        raise ConfigError("data.path must name the table of labelled texts: --data FILE.")
+    folder = Path(data.path)
+    if "://" not in data.path and open_manifest(folder) is not None:
+        parts = read_parts(folder)
+        return Sources({}, (), parts.fingerprint, ready=folder)
+    findings: list[Finding] = []
+    roles = {"data": data.path, "validation": data.validation, "test": data.test}
+    rows: list[tuple[str, Document]] = []
+    for role, source in roles.items():
+        if source is not None:
+            documents, found = read_documents(read_table(source, data))
+            findings += found
+            rows += [(role, document) for document in documents]
+    unified, found = unify_labels([document for _, document in rows], merge=data.merge_labels)
+    findings += found
+    by_role = {
+        name: [d for (role, _), d in zip(rows, unified, strict=True) if role == name]
+        for name, source in roles.items()
+        if source is not None
+    }
+    by_role["data"], found = drop_conflicts(by_role["data"])
+    findings += found
+    if data.duplicates == "drop":
+        by_role["data"] = drop_copies(by_role["data"])
+    fingerprint = digest(
+        sorted([role, d.label, d.text] for role, documents in by_role.items() for d in documents)
+    )
+    return Sources(
+        {role: tuple(documents) for role, documents in by_role.items()},
+        tuple(findings),
+        fingerprint,
+    )
+
+
+def split_sources(sources: Sources, settings: Settings) -> Collected:
+    """Split as decided: once, before any searched setting is looked at.
+
+    Given validation and test files are honoured; rows of the other files that repeat a text of
+    theirs are left out, so that no duplicate stands on two sides.
+
+    Raises
+    ------
+    DataError
+        If a search on these rows would mean nothing.
+    """
+    if sources.ready is not None:
+        parts = read_parts(sources.ready)
+        test = read_documents_file(sources.ready / "sealed" / "test.jsonl")
+        return Collected(parts, test, ())
+    findings = list(sources.findings)
+    documents = [d for role in sources.documents.values() for d in role]
+    roles = [name for name, found in sources.documents.items() for _ in found]
+    keys = [duplicate_key(document.text) for document in documents]
+    groups = near_duplicate_groups(keys) if settings.split.near_duplicates else _exact(keys)
+    findings += _duplicate_findings(documents, keys, groups)
+    dropped = _overlap_with_given(roles, groups)
+    findings += _overlap_findings(documents, roles, dropped)
+    rows = [row for row in range(len(documents)) if row not in dropped]
+    part_of = {row: roles[row] for row in rows if roles[row] != "data"}
+    free = [row for row in rows if roles[row] == "data"]
+    findings += _class_findings([documents[row] for row in free], [groups[row] for row in free])
+    shares = _shares(settings, given=set(sources.documents))
+    part_of |= zip(
+        free,
+        assign_parts(
+            [keys[row] for row in free],
+            [documents[row].label for row in free],
+            [groups[row] for row in free],
+            shares=shares,
+            seed=settings.split.seed,
+        ),
+        strict=True,
+    )
+    chosen = {
+        name: tuple(documents[row] for row in rows if part_of[row] == name)
+        for name in ("train", "validation", "selection", "test")
+    }
+    for name, found in chosen.items():
+        if len(found) < 2:
+            raise DataError(
+                f"the {name} part must have at least 2 rows; it has {len(found)} "
+                f"of {len(rows)}. More data is needed, or a larger split.{name}."
+            )
+    classes = tuple(sorted({document.label for found in chosen.values() for document in found}))
+    findings += _class_gaps(chosen, classes)
+    parts = SearchParts(
+        chosen["train"], chosen["validation"], chosen["selection"],
+        classes, sources.fingerprint, len(chosen["test"]),
+    )  # fmt: skip
+    return Collected(parts, chosen["test"], tuple(findings))
+
+
+def split_digest(settings: Settings) -> str:
+    """Identify the settings that decide who is in which part."""
+    return digest(settings.split.model_dump(mode="json"))
+
+
+def store_parts(folder: Path, collected: Collected, settings: Settings) -> None:
+    """Write the parts into a run directory or a folder of `tuner collect`."""
+    data = settings.data
+    sources = {"data": data.path, "validation": data.validation, "test": data.test}
+    origin: dict[str, Any] = {
+        "sources": {
+            name: mask_password(value) if "://" in value else Path(value).name
+            for name, value in sources.items()
+            if value is not None
+        },
+        "split": settings.split.model_dump(mode="json"),
+        "split_digest": split_digest(settings),
+        "findings": [asdict(finding) for finding in collected.findings],
+    }
+    write_parts(folder, collected.parts, collected.test, origin=origin)
+
+
+def _exact(keys: Sequence[str]) -> list[int]:
+    first: dict[str, int] = {}
+    return [first.setdefault(key, position) for position, key in enumerate(keys)]
+
+
+def _shares(settings: Settings, *, given: set[str]) -> dict[str, float]:
+    split = settings.split
+    # In the order in which a class with few texts gets them.
+    shares = {
+        "train": 1.0 - split.validation - split.selection - split.test,
+        "test": split.test,
+        "validation": split.validation,
+        "selection": split.selection,
+    }
+    return {name: share for name, share in shares.items() if name not in given}
+
+
+def _overlap_with_given(roles: Sequence[str], groups: Sequence[int]) -> dict[int, str]:
+    """Give rows to leave out, with the given part that holds the same text.
+
+    The test file stands as it is; validation yields to it, the data file to both.
+    """
+    in_test = {group for role, group in zip(roles, groups, strict=True) if role == "test"}
+    in_validation = {
+        group for role, group in zip(roles, groups, strict=True) if role == "validation"
+    }
+    dropped: dict[int, str] = {}
+    for row, (role, group) in enumerate(zip(roles, groups, strict=True)):
+        if role != "test" and group in in_test:
+            dropped[row] = "test"
+        elif role == "data" and group in in_validation:
+            dropped[row] = "validation"
+    return dropped
+
+
+def _overlap_findings(
+    documents: Sequence[Document], roles: Sequence[str], dropped: Mapping[int, str]
+) -> list[Finding]:
+    findings = []
+    for given in ("test", "validation"):
+        rows = [row for row, part in dropped.items() if part == given]
+        if rows:
+            what = "train" if all(roles[row] == "data" for row in rows) else "train or validation"
+            findings.append(
+                Finding(
+                    f"{given}_in_train",
+                    "warning",
+                    len(rows),
+                    f"{what} rows whose text stands in the given {given} file too, left out",
+                    tuple(excerpt(documents[row]) for row in rows[:N_EXAMPLES]),
+                )
+            )
+    return findings
+
+
+def _duplicate_findings(
+    documents: Sequence[Document], keys: Sequence[str], groups: Sequence[int]
+) -> list[Finding]:
+    findings = []
+    seen: set[str] = set()
+    copies: list[int] = []
+    for row, key in enumerate(keys):
+        if key in seen:
+            copies.append(row)
+        seen.add(key)
+    if copies:
+        findings.append(
+            Finding(
+                "exact_duplicates", "warning", len(copies),
+                f"rows that repeat an earlier text ({len(copies) / len(keys):.0%} of all), "
+                "kept on one side of the split",
+                tuple(excerpt(documents[row]) for row in copies[:N_EXAMPLES]),
+            )  # fmt: skip
+        )
+    key_of_group = {group: keys[group] for group in set(groups)}
+    near = [row for row, group in enumerate(groups) if keys[row] != key_of_group[group]]
+    if near:
+        findings.append(
+            Finding(
+                "near_duplicates", "warning", len(near),
+                "rows that nearly repeat another text (Jaccard 0.9 or more), "
+                "kept on one side of the split",
+                tuple(excerpt(documents[row]) for row in near[:N_EXAMPLES]),
+            )  # fmt: skip
+        )
+    return findings
+
+
+def _class_findings(documents: Sequence[Document], groups: Sequence[int]) -> list[Finding]:
+    if not documents:
+        raise DataError("no row is left to train on once conflicts and overlaps are left out.")
+    place = f"{documents[0].source}, line {documents[0].line}"
+    groups_of: dict[str, set[int]] = defaultdict(set)
+    for document, group in zip(documents, groups, strict=True):
+        groups_of[document.label].add(group)
+    if len(groups_of) < 2:
+        raise DataError(
+            f"{place}: there must be at least 2 classes; every row bears the label "
+            f"{documents[0].label!r}."
+        )
+    if len(set(groups)) < ROWS_MIN:
+        raise DataError(
+            f"{place}: there must be at least {ROWS_MIN} different texts; "
+            f"got {len(set(groups))}."
+        )
+    splittable = [label for label, found in groups_of.items() if len(found) >= GROUPS_PER_PART]
+    if len(splittable) < 2:
+        small = min(groups_of, key=lambda label: (len(groups_of[label]), label))
+        first = next(document for document in documents if document.label == small)
+        raise DataError(
+            f"{first.source}, line {first.line}: at least 2 classes must have {GROUPS_PER_PART} "
+            f"different texts, one for each part; class {small!r} has {len(groups_of[small])}. "
+            "Is the label column the right one?"
+        )
+    small_classes = sorted(set(groups_of) - set(splittable))
+    if not small_classes:
+        return []
+    counts = Counter(document.label for document in documents)
+    shown = ", ".join(repr(label) for label in small_classes[:5])
+    return [
+        Finding(
+            "small_classes", "warning", sum(counts[label] for label in small_classes),
+            f"rows of {len(small_classes)} classes with fewer than {GROUPS_PER_PART} different "
+            f"texts, which some parts will lack: {shown}"
+            + ("…" if len(small_classes) > 5 else ""),
+            tuple(excerpt(d) for d in documents if d.label in small_classes)[:N_EXAMPLES],
+        )  # fmt: skip
+    ]
+
+
+def _class_gaps(
+    chosen: Mapping[str, tuple[Document, ...]], classes: Sequence[str]
+) -> list[Finding]:
+    in_train = {document.label for document in chosen["train"]}
+    unknown = sorted(set(classes) - in_train)
+    if not unknown:
+        return []
+    rows = [d for found in chosen.values() for d in found if d.label in unknown]
+    return [
+        Finding(
+            "classes_without_train", "warning", len(rows),
+            "rows of classes that train does not have, so they can never be right: "
+            + ", ".join(repr(label) for label in unknown[:5]),
+            tuple(excerpt(document) for document in rows[:N_EXAMPLES]),
+        )  # fmt: skip
+    ]

@@ -1,0 +1,200 @@
+"""The run directory: rewritten while the study runs, always whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tuner.config import Settings, apply_params, settings_record
+from tuner.errors import StorageError
+from tuner.persist import (
+    FolderBlobs,
+    SealedTest,
+    StoredModel,
+    pack_arrays,
+    unpack_arrays,
+    write_json,
+    write_model,
+    write_text,
+)
+from tuner.pipeline import Pipeline
+from tuner.records import Finding, SearchParts, TrialOutcome, TrialRecord
+from tuner.report import best_params, trials_csv
+from tuner.search import all_params, best_trial, count_trials
+from tuner.service.versions import versions
+
+__all__ = ["Results"]
+
+_TABLE_SECONDS = 3.0
+
+
+class Results:
+    """Writes `best_params.json`, `trials.csv`, `study.json` and `best_model/` of one study.
+
+    Parameters
+    ----------
+    folder
+        `<output>/<study name>`.
+    storage
+        The storage's URL, password hidden.
+    read_trials
+        Gives the study's trials as they are now.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        study: str,
+        settings: Settings,
+        parts: SearchParts,
+        findings: Sequence[Finding],
+        storage: str,
+        pipeline: Pipeline,
+        read_trials: Callable[[], list[TrialRecord]],
+    ) -> None:
+        self.folder = folder
+        self.study = study
+        self.settings = settings
+        self.parts = parts
+        self.findings = findings
+        self.sealed = SealedTest(folder)
+        self._storage = storage
+        self._pipeline = pipeline
+        self._read_trials = read_trials
+        self._blobs = FolderBlobs(folder / "blobs")
+        self._written_best: int | None = None
+        self._tables_written = 0.0
+
+    # -- while the study runs -----------------------------------------------------------------
+
+    def keep_weights(self, number: int, outcome: TrialOutcome) -> str:
+        """Store a trial's weights under their digest, before the trial is told."""
+        content = pack_arrays(outcome.weights)
+        key = hashlib.sha256(content).hexdigest()
+        self._blobs.put(key, content)
+        return key
+
+    def study_started(self, trials: Sequence[TrialRecord]) -> None:
+        """Write the tables, so that a study can be seen from its first minute."""
+        self.write_tables(trials, outcome="running")
+
+    def trial_started(self, number: int, params: Mapping[str, Any]) -> None:
+        """Nothing to write yet."""
+
+    def epoch_finished(self, number: int, epoch: int, value: float) -> None:
+        """Nothing to write yet."""
+
+    def trial_finished(self, trial: TrialRecord) -> None:
+        """Rewrite what has changed; weights that can no longer win are let go."""
+        trials = self._read_trials()
+        best = best_trial(trials, self.settings.direction)
+        if best is not None and best.number != self._written_best:
+            self.write_best(best, trials, outcome="running")
+        self._drop_weights(trials, best)
+        if time.monotonic() - self._tables_written > _TABLE_SECONDS:
+            self.write_tables(trials, outcome="running")
+
+    # -- files --------------------------------------------------------------------------------
+
+    def write_best(
+        self,
+        best: TrialRecord,
+        trials: Sequence[TrialRecord],
+        *,
+        outcome: str,
+        test: Mapping[str, Any] | None = None,
+        baselines: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Write `best_model/`, then `best_params.json`, and give the latter's content."""
+        content = best_params(
+            study=self.study,
+            settings=self.settings,
+            best=best,
+            params=all_params(self.settings, best.params),
+            counts=count_trials(list(trials)),
+            parts=self.parts,
+            versions=versions(),
+            test=test,
+            reads=self.sealed.reads,
+            baselines=baselines or {},
+            outcome=outcome,
+        )
+        about = {name: content[name] for name in (
+            "study", "trial", "objective", "validation", "selection", "test", "versions")}  # fmt: skip
+        write_model(self.folder / "best_model", self.stored_model(best, about))
+        write_json(self.folder / "best_params.json", content)
+        self._written_best = best.number
+        return content
+
+    def write_tables(self, trials: Sequence[TrialRecord], *, outcome: str) -> None:
+        """Write `trials.csv` and `study.json`."""
+        write_text(self.folder / "trials.csv", trials_csv(trials))
+        write_json(
+            self.folder / "study.json",
+            {
+                "schema": 1,
+                "study": self.study,
+                "outcome": outcome,
+                "storage": self._storage,
+                "trials": count_trials(list(trials)),
+                "programs_compiled": sum(
+                    int(trial.attributes.get("programs_compiled") or 0) for trial in trials
+                ),
+                "seconds": round(sum(trial.seconds or 0.0 for trial in trials), 1),
+                "sealed_test_reads": self.sealed.reads,
+                "data": {
+                    "fingerprint": self.parts.fingerprint,
+                    "train": len(self.parts.train),
+                    "validation": len(self.parts.validation),
+                    "selection": len(self.parts.selection),
+                    "test": self.parts.n_test,
+                    "classes": list(self.parts.classes),
+                    "findings": [asdict(finding) for finding in self.findings],
+                },
+                "settings": settings_record(self.settings),
+                "versions": versions(),
+            },
+        )
+        self._tables_written = time.monotonic()
+
+    def stored_model(self, trial: TrialRecord, about: Mapping[str, Any]) -> StoredModel:
+        """Give a trial's classifier.
+
+        Raises
+        ------
+        StorageError
+            If its weights are not here, as when a study is continued with another `--output`.
+        """
+        content = self._blobs.get(str(trial.attributes.get("weights")))
+        if content is None:
+            raise StorageError(
+                f"{self.folder}/blobs: the weights of trial {trial.number} are missing. "
+                "Continue the study with the --output it was begun with."
+            )
+        settings = apply_params(self.settings, trial.params)
+        return self._pipeline.stored_model(settings, unpack_arrays(content), dict(about))
+
+    def read_best(self) -> dict[str, Any] | None:
+        """Read `best_params.json`; None where there is none."""
+        try:
+            content: dict[str, Any] = json.loads((self.folder / "best_params.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return content
+
+    def _drop_weights(self, trials: Sequence[TrialRecord], best: TrialRecord | None) -> None:
+        kept = {
+            trial.attributes.get("weights")
+            for trial in trials
+            if trial.origin == 0 or (best is not None and trial.number == best.number)
+        }
+        for trial in trials:
+            digest = trial.attributes.get("weights")
+            if digest is not None and digest not in kept:
+                self._blobs.delete(str(digest))

@@ -1,0 +1,244 @@
+"""The main job: from settings to a finished study and its results."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuner.config import Settings, digest, settings_digest
+from tuner.errors import ConfigError, Interrupted, NoCompleteTrial
+from tuner.persist import FolderBlobs, open_manifest, read_parts
+from tuner.pipeline import Pipeline
+from tuner.records import Finding, Progress, StopRequested, TrialRecord
+from tuner.report import study_note
+from tuner.search import Search, best_trial, count_trials, mask, parse_url, storage_errors
+from tuner.service.collect import (
+    Sources,
+    read_sources,
+    split_digest,
+    split_sources,
+    store_parts,
+)
+from tuner.service.finish import open_test
+from tuner.service.results import Results
+
+__all__ = ["StudyPlan", "StudyResult", "plan_study", "run_study"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """A study about to run: resolved settings, its name and where everything goes."""
+
+    settings: Settings
+    sources: Sources
+    name: str
+    storage_url: str
+    output: Path
+
+    @property
+    def folder(self) -> Path:
+        """Run directory."""
+        return self.output / self.name
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResult:
+    """What a run of a study ended with.
+
+    `outcome` is "complete", "timeout" or "nothing to do"; `best` the content of
+    `best_params.json`.
+    """
+
+    outcome: str
+    folder: Path
+    best: Mapping[str, Any]
+    findings: tuple[Finding, ...]
+
+
+class _Both:
+    """Passes progress on to two watchers, the results first."""
+
+    def __init__(self, first: Progress, second: Progress) -> None:
+        self._watchers = (first, second)
+
+    def study_started(self, trials: Sequence[TrialRecord]) -> None:
+        for watcher in self._watchers:
+            watcher.study_started(trials)
+
+    def trial_started(self, number: int, params: Mapping[str, Any]) -> None:
+        for watcher in self._watchers:
+            watcher.trial_started(number, params)
+
+    def epoch_finished(self, number: int, epoch: int, value: float) -> None:
+        for watcher in self._watchers:
+            watcher.epoch_finished(number, epoch, value)
+
+    def trial_finished(self, trial: TrialRecord) -> None:
+        for watcher in self._watchers:
+            watcher.trial_finished(trial)
+
+
+def plan_study(
+    settings: Settings, *, storage_url: str | None, output: Path, study_name: str | None
+) -> StudyPlan:
+    """Read the data and settle the study's name and places; nothing is written.
+
+    Parameters
+    ----------
+    storage_url
+        None for `<output>/tuner.db`.
+    study_name
+        None for the settings' name and 8 digits of the digest of data and settings.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If settings, URL or data cannot be used.
+    """
+    url = storage_url or f"sqlite:///{output / 'tuner.db'}"
+    parse_url(url)
+    if study_name is not None and not re.fullmatch(r"[\w\-.]{1,200}", study_name):
+        raise ConfigError(
+            "--study-name must be 1 to 200 letters, digits, '-', '_' or '.', since it names a "
+            f"folder; got {study_name!r}."
+        )
+    sources = read_sources(settings)
+    identity = digest([sources.fingerprint, settings_digest(settings)])
+    name = study_name or f"{settings.study.name}-{identity[:8]}"
+    return StudyPlan(settings, sources, name, url, output)
+
+
+def run_study(
+    plan: StudyPlan,
+    *,
+    total: int,
+    progress: Progress,
+    stop_requested: StopRequested = lambda: None,
+    timeout_seconds: float = math.inf,
+) -> StudyResult:
+    """Run or continue a study until it has `total` finished trials, then open the test once.
+
+    Raises
+    ------
+    Interrupted
+        From `stop_requested`; what is finished stays.
+    NoCompleteTrial
+        If no trial is complete at the end.
+    """
+    with storage_errors(plan.storage_url):
+        return _run(plan, total, progress, stop_requested, timeout_seconds)
+
+
+def _run(
+    plan: StudyPlan,
+    total: int,
+    progress: Progress,
+    stop_requested: StopRequested,
+    timeout_seconds: float,
+) -> StudyResult:
+    deadline = time.monotonic() + timeout_seconds
+    findings = _ensure_parts(plan)
+    parts = read_parts(plan.folder)
+    pipeline = Pipeline(
+        parts, FolderBlobs(plan.output / "cache"), processes=os.cpu_count() or 1
+    )
+    search = Search(
+        plan.settings,
+        fingerprint=parts.fingerprint,
+        storage_url=plan.storage_url,
+        study_name=plan.name,
+    )
+    results = Results(
+        plan.folder,
+        study=plan.name,
+        settings=plan.settings,
+        parts=parts,
+        findings=findings,
+        storage=mask(plan.storage_url),
+        pipeline=pipeline,
+        read_trials=search.trials,
+    )
+    counts = search.counts()
+    finished = counts["finished"]
+    written = results.read_best()
+    if finished >= total and written is not None and written["outcome"] == "complete":
+        if written["trials"]["complete"] + written["trials"]["pruned"] == finished:
+            return StudyResult("nothing to do", plan.folder, written, findings)
+    if finished:
+        _log.info("continuing study %s: %d of %d trials are finished", plan.name, finished, total)
+    if search.n_reaped:
+        _log.info("%d trials whose process had died are run again", search.n_reaped)
+    if results.sealed.reads and finished < total:
+        _log.warning(
+            "the sealed test of this study has been read %d time(s); another winner will be "
+            "another reading, and its score a little less honest", results.sealed.reads,
+        )  # fmt: skip
+    # Before the first trial, so that a setting that cannot work ends the run, not a trial.
+    if finished < total:
+        pipeline.prepare(plan.settings)
+    progress.study_started(search.trials())
+    try:
+        outcome = search.run(
+            lambda settings, seeds, report, stop: pipeline.run_trial(
+                settings, seeds=seeds, report=report, stop_requested=stop
+            ),
+            total=total,
+            progress=_Both(results, progress),
+            stop_requested=stop_requested,
+            keep_weights=results.keep_weights,
+            deadline=deadline,
+        )
+    except Interrupted:
+        results.write_tables(search.trials(), outcome="interrupted")
+        raise
+    except BaseException:
+        results.write_tables(search.trials(), outcome="failed")
+        raise
+    trials = search.trials()
+    best = best_trial(trials, plan.settings.direction)
+    if best is None:
+        results.write_tables(trials, outcome=outcome)
+        raise NoCompleteTrial(
+            f"study {plan.name} ended ({outcome}) without a complete trial: "
+            f"{count_trials(trials)['pruned']} pruned, {count_trials(trials)['failed']} failed."
+        )
+    default = next((t for t in trials if t.origin == 0 and t.state == "complete"), None)
+    test, baselines = open_test(results, pipeline, best, default)
+    content = results.write_best(best, trials, outcome=outcome, test=test, baselines=baselines)
+    results.write_tables(trials, outcome=outcome)
+    search.set_note(study_note(content, findings))
+    return StudyResult(outcome, plan.folder, content, findings)
+
+
+def _ensure_parts(plan: StudyPlan) -> tuple[Finding, ...]:
+    """Split and write the parts, unless an earlier run of the study has done so."""
+    manifest = open_manifest(plan.folder)
+    if manifest is None:
+        collected = split_sources(plan.sources, plan.settings)
+        store_parts(plan.folder, collected, plan.settings)
+        return collected.findings
+    origin = manifest["origin"]
+    if manifest["fingerprint"] != plan.sources.fingerprint:
+        raise ConfigError(
+            f"--study-name {plan.name!r}: {plan.folder} holds a study of other data (fingerprint "
+            f"{manifest['fingerprint'][:12]}…, now {plan.sources.fingerprint[:12]}…); choose "
+            "another --study-name or --output."
+        )
+    if plan.sources.ready is None and origin["split_digest"] != split_digest(plan.settings):
+        raise ConfigError(
+            f"--study-name {plan.name!r}: {plan.folder} was split with other settings "
+            f"({origin['split']}); choose another --study-name or --output."
+        )
+    return tuple(
+        Finding(**{**finding, "examples": tuple(finding["examples"])})
+        for finding in origin["findings"]
+    )

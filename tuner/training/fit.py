@@ -1,0 +1,302 @@
+"""Train, validate, fine-tune, re-evaluate: the two phases of a trial, as one straight line."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tuner.config import Settings
+from tuner.errors import TrialFailed
+from tuner.models import model_shape
+from tuner.records import EncodedTexts, Report, Scores, StopRequested, TrialOutcome, TrialSeeds
+from tuner.training.buckets import Bucket, bucket_lengths, make_buckets, plan_epoch
+from tuner.training.loss import class_weights
+from tuner.training.metrics import score
+from tuner.training.program import Hyperparameters, Program, TrainTensors, program_for
+from tuner.training.rates import discriminative_learning_rates
+
+__all__ = ["FitData", "LabelledTexts", "fit", "predict_probabilities", "prepare_fit"]
+
+SECONDS_PER_CALL = 1.0  # aimed at; a call is never to last longer than two
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledTexts:
+    """Encoded texts with class numbers (n,) int32."""
+
+    texts: EncodedTexts
+    labels: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class FitData:
+    """What all trials on one set of features share, padded and in memory once.
+
+    `edges` are the padded lengths of the buckets.
+    """
+
+    edges: tuple[int, ...]
+    train: tuple[TrainTensors, ...]
+    train_labels: npt.NDArray[np.int32]
+    validation: tuple[Bucket, ...]
+    validation_labels: npt.NDArray[np.int32]
+    selection: tuple[Bucket, ...]
+    selection_labels: npt.NDArray[np.int32]
+    vocabulary_size: int
+    classes: tuple[str, ...]
+
+
+def prepare_fit(
+    train: LabelledTexts,
+    validation: LabelledTexts,
+    selection: LabelledTexts,
+    *,
+    vocabulary_size: int,
+    max_tokens: int,
+    classes: Sequence[str],
+) -> FitData:
+    """Pad the parts into buckets and put train into the program's memory."""
+    edges = bucket_lengths(train.texts.lengths, max_tokens)
+    buckets = make_buckets(train.texts, edges)
+    return FitData(
+        edges=edges,
+        train=tuple(
+            TrainTensors(tf.constant(bucket.token_ids), tf.constant(train.labels[bucket.rows]))
+            for bucket in buckets
+        ),
+        train_labels=train.labels,
+        validation=tuple(make_buckets(validation.texts, edges)),
+        validation_labels=validation.labels,
+        selection=tuple(make_buckets(selection.texts, edges)),
+        selection_labels=selection.labels,
+        vocabulary_size=vocabulary_size,
+        classes=tuple(classes),
+    )
+
+
+def fit(
+    settings: Settings,
+    data: FitData,
+    *,
+    seeds: TrialSeeds,
+    report: Report,
+    stop_requested: StopRequested,
+) -> TrialOutcome:
+    """Run one trial.
+
+    Phase one trains all groups; phase two continues from its best weights with the lowest
+    `model.frozen_depth` groups frozen. Validation chooses the epoch, selection gives the value.
+
+    Parameters
+    ----------
+    settings
+        Settings of this trial.
+    data
+        Prepared parts; the sealed test is not among them.
+    seeds
+        Of this trial.
+    report
+        Hears of every epoch; may raise to prune.
+    stop_requested
+        Called between compiled calls; may raise to stop.
+
+    Raises
+    ------
+    TrialFailed
+        If the loss or the predictions are no longer finite, or memory runs out.
+    """
+    try:
+        return _Trial(settings, data, seeds, report, stop_requested).run()
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise TrialFailed(
+            "out of memory: try a smaller training.batch_size, features.max_tokens or "
+            "features.vocabulary_size"
+        ) from error
+
+
+class _Trial:
+    """The state of one run of the two phases."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: FitData,
+        seeds: TrialSeeds,
+        report: Report,
+        stop_requested: StopRequested,
+    ) -> None:
+        self.settings = settings
+        self.data = data
+        self.seeds = seeds
+        self.report = report
+        self.stop_requested = stop_requested
+        shape = model_shape(
+            settings.model, vocabulary_size=data.vocabulary_size, n_classes=len(data.classes)
+        )
+        self.program = program_for(shape)
+        self.direction = 1.0 if settings.direction == "maximize" else -1.0
+        self.history: list[dict[str, float]] = []
+        self.seconds = dict.fromkeys(("prepare", "train", "validate", "fine_tune", "re_evaluate"), 0.0)
+        self.best_value = -math.inf
+        self.best_epoch = 0
+        self.best_validation: Scores | None = None
+        self.best_weights: Mapping[str, npt.NDArray[np.float32]] = {}
+
+    def run(self) -> TrialOutcome:
+        training = self.settings.training
+        traces = self.program.n_traces
+        started = time.perf_counter()
+        self.program.classifier.reset(self.seeds.weights)
+        self.seconds["prepare"] = time.perf_counter() - started
+        self._phase("train", first=1, epochs=training.epochs, rate=training.learning_rate,
+                    decay=1.0, frozen_depth=0)  # fmt: skip
+        self.program.classifier.load(self.best_weights)
+        self._phase("fine_tune", first=training.epochs + 1, epochs=training.fine_tune_epochs,
+                    rate=training.learning_rate * training.fine_tune_scale,
+                    decay=training.layer_decay,
+                    frozen_depth=self.settings.model.frozen_depth)  # fmt: skip
+        started = time.perf_counter()
+        self.program.classifier.load(self.best_weights)
+        selection, _ = _evaluate(
+            self.program, self.data.selection, self.data.selection_labels, self.data.classes
+        )
+        self.seconds["re_evaluate"] = time.perf_counter() - started
+        if self.best_validation is None:
+            raise TrialFailed("no epoch was finished")
+        return TrialOutcome(
+            value=selection.value(self.settings.study.metric),
+            best_epoch=self.best_epoch,
+            validation=self.best_validation,
+            selection=selection,
+            history=tuple(self.history),
+            seconds={name: round(spent, 4) for name, spent in self.seconds.items()},
+            weights=self.best_weights,
+            n_parameters=self.program.classifier.n_parameters,
+            n_traces=self.program.n_traces - traces,
+        )
+
+    def _phase(
+        self, name: str, *, first: int, epochs: int, rate: float, decay: float, frozen_depth: int
+    ) -> None:
+        """Run the epochs `first`, `first + 1`, … until patience ends or `epochs` are done."""
+        if epochs == 0:
+            return
+        settings = self.settings
+        n_groups = len(self.program.classifier.group_names)
+        hyperparameters = Hyperparameters(
+            rates=discriminative_learning_rates(rate, decay=decay, n_groups=n_groups),
+            l1=settings.regularization.l1,
+            l2=settings.regularization.l2,
+            dropout=settings.model.dropout,
+            token_dropout=settings.model.token_dropout,
+            label_smoothing=settings.training.label_smoothing,
+            class_weights=class_weights(
+                self.data.train_labels, len(self.data.classes), settings.training.class_weights
+            ),
+        ).tensors()
+        self.program.adam.reset()
+        without_gain = 0
+        phase_best = -math.inf
+        for epoch in range(first, first + epochs):
+            started = time.perf_counter()
+            loss = self._train_epoch(epoch, frozen_depth, hyperparameters)
+            self.seconds[name] += time.perf_counter() - started
+            started = time.perf_counter()
+            validation, _ = _evaluate(
+                self.program, self.data.validation, self.data.validation_labels, self.data.classes
+            )
+            self.seconds["validate"] += time.perf_counter() - started
+            value = validation.value(settings.study.metric)
+            if not math.isfinite(value):
+                raise TrialFailed(f"diverged: validation {settings.study.metric} is {value} "
+                                  f"after epoch {epoch}")  # fmt: skip
+            self.history.append({"epoch": epoch, "loss": loss, "value": value})
+            if self.direction * value > self.best_value:
+                self.best_value = self.direction * value
+                self.best_epoch = epoch
+                self.best_validation = validation
+                self.best_weights = self.program.classifier.weights()
+            without_gain = 0 if self.direction * value > phase_best else without_gain + 1
+            phase_best = max(phase_best, self.direction * value)
+            self.report(epochs_completed=epoch, value=value)
+            if without_gain >= settings.training.patience:
+                return
+
+    def _train_epoch(self, epoch: int, frozen_depth: int, hyperparameters: Any) -> float:
+        sequence = np.random.SeedSequence(self.seeds.order, spawn_key=(epoch,))
+        plan = plan_epoch(
+            [int(bucket.labels.shape[0]) for bucket in self.data.train],
+            batch_size=self.settings.training.batch_size,
+            generator=np.random.default_rng(sequence),
+        )
+        orders = [tf.constant(order) for order in plan.orders]
+        row_weights = [tf.constant(weights) for weights in plan.row_weights]
+        total, n_steps = 0.0, 0
+        for turn, piece in enumerate(plan.pieces):
+            start = piece.start
+            while start < piece.stop:
+                self.stop_requested()
+                stop = min(piece.stop, start + _steps_per_call(self.program, piece.bucket))
+                began = time.perf_counter()
+                traces = self.program.n_traces
+                total += self.program.train(
+                    self.data.train[piece.bucket],
+                    orders[piece.bucket],
+                    row_weights[piece.bucket],
+                    start=start,
+                    stop=stop,
+                    frozen_depth=frozen_depth,
+                    hyperparameters=hyperparameters,
+                    dropout_seed=(self.seeds.dropout + 7_919 * epoch + turn) % 2**31,
+                )
+                if traces == self.program.n_traces:  # a call that compiled says nothing
+                    spent = (time.perf_counter() - began) / (stop - start)
+                    self.program.seconds_per_step[piece.bucket] = spent
+                n_steps += stop - start
+                start = stop
+            if not math.isfinite(total):
+                raise TrialFailed(f"diverged: the loss is {total} in epoch {epoch}")
+        return total / max(1, n_steps)
+
+
+def _steps_per_call(program: Program, bucket: int) -> int:
+    seconds = program.seconds_per_step.get(bucket)
+    return 2 if seconds is None else max(1, int(SECONDS_PER_CALL / max(seconds, 1e-6)))
+
+
+def _evaluate(
+    program: Program,
+    buckets: Sequence[Bucket],
+    labels: npt.NDArray[np.int32],
+    classes: Sequence[str],
+) -> tuple[Scores, npt.NDArray[np.float32]]:
+    pairs = [(bucket.rows, bucket.token_ids) for bucket in buckets]
+    probabilities = program.probabilities(pairs, len(labels))
+    if not np.isfinite(probabilities).all():
+        raise TrialFailed("diverged: the predictions are not finite")
+    predicted = probabilities.argmax(axis=1).astype(np.int32)
+    return score(labels, predicted, classes, probabilities=probabilities), probabilities
+
+
+def predict_probabilities(
+    settings: Settings,
+    weights: Mapping[str, npt.NDArray[np.float32]],
+    texts: EncodedTexts,
+    *,
+    edges: Sequence[int],
+    vocabulary_size: int,
+    n_classes: int,
+) -> npt.NDArray[np.float32]:
+    """Predict texts with stored weights, (n, n_classes) float32, rows adding up to 1."""
+    shape = model_shape(settings.model, vocabulary_size=vocabulary_size, n_classes=n_classes)
+    program = program_for(shape)
+    program.classifier.load(weights)
+    pairs = [(bucket.rows, bucket.token_ids) for bucket in make_buckets(texts, edges)]
+    return program.probabilities(pairs, len(texts.lengths))
