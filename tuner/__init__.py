@@ -17,7 +17,7 @@ _PUBLIC = {
     "run_study": "tuner.service",
 }
 
-__all__ = ["Settings", "__version__", "load_model", "load_settings", "run_study"]  # noqa: F822 - loaded lazily
+__all__ = ["Settings", "__version__", "load_model", "load_settings", "run_study"]
 
 
 def __getattr__(name: str) -> Any:

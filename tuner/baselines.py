@@ -62,8 +62,14 @@ def fit_tfidf_linear(
     from sklearn.metrics import f1_score
     from sklearn.svm import LinearSVC
 
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), analyzer="word", tokenizer=_same,
-                                 preprocessor=_same, token_pattern=None, lowercase=False)  # fmt: skip
+    vectorizer = TfidfVectorizer(
+        ngram_range=(1, 2),
+        analyzer="word",
+        tokenizer=_same,
+        preprocessor=_same,
+        token_pattern=None,
+        lowercase=False,
+    )
     features = vectorizer.fit_transform([list(tokens) or ["[UNK]"] for tokens in train])
     validation_features = vectorizer.transform(validation)
     best: tuple[float, float, Any] | None = None
@@ -72,9 +78,11 @@ def fit_tfidf_linear(
             warnings.simplefilter("ignore", ConvergenceWarning)
             model = LinearSVC(C=cost, random_state=seed).fit(features, train_labels)
         value = f1_score(
-            validation_labels, model.predict(validation_features), average="macro",
+            validation_labels,
+            model.predict(validation_features),
+            average="macro",
             zero_division=0,
-        )  # fmt: skip
+        )
         if best is None or value > best[0]:
             best = (float(value), cost, model)
     if best is None:

@@ -155,9 +155,7 @@ class Pipeline:
             self._cache.put(features_key, pack_arrays(features_to_arrays(encoder, encoded)))
             return encoder, encoded
 
-    def _part_tokens(
-        self, preprocess: PreprocessSettings, key: str
-    ) -> dict[str, list[list[str]]]:
+    def _part_tokens(self, preprocess: PreprocessSettings, key: str) -> dict[str, list[list[str]]]:
         if key in self._tokens:
             return self._tokens[key]
         with self._cache.lock(key):

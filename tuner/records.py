@@ -171,16 +171,16 @@ class Progress(Protocol):
     """Watches a study run; a live view, log lines, or the writer of results."""
 
     def study_started(self, trials: Sequence[TrialRecord]) -> None:
-        """The search begins; `trials` are those an earlier run has left."""
+        """Hear that the search begins; `trials` are those an earlier run has left."""
 
     def trial_started(self, number: int, params: Mapping[str, Any]) -> None:
-        """A trial begins."""
+        """Hear that a trial begins."""
 
     def epoch_finished(self, number: int, epoch: int, value: float) -> None:
-        """A trial has its validation objective after an epoch."""
+        """Hear of a trial's validation objective after an epoch."""
 
     def trial_finished(self, trial: TrialRecord) -> None:
-        """A trial has ended, in whatever state."""
+        """Hear that a trial has ended, in whatever state."""
 
 
 StopRequested = Callable[[], None]

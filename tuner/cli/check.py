@@ -41,8 +41,10 @@ def check(*, data: str | None, study: str | None, as_json: bool, **options: Any)
         click.echo(json.dumps(content, ensure_ascii=False, indent=2))
         return
     total = sum(rows.values())
-    click.echo(f"{total:,} usable rows, {len(parts.classes)} classes; "
-               + ", ".join(f"{name} {n:,}" for name, n in rows.items()))  # fmt: skip
+    click.echo(
+        f"{total:,} usable rows, {len(parts.classes)} classes; "
+        + ", ".join(f"{name} {n:,}" for name, n in rows.items())
+    )
     if not collected.findings:
         click.echo("nothing to complain about")
     for finding in collected.findings:

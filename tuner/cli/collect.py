@@ -14,8 +14,12 @@ __all__ = ["collect"]
 
 @click.command()
 @data_options
-@click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True,
-              help="Folder to write; `--data FOLDER` then uses its split.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder to write; `--data FOLDER` then uses its split.",
+)
 def collect(*, data: str | None, study: str | None, output: Path, **options: Any) -> None:
     """Split a table into train, validation, selection and sealed test.
 

@@ -13,8 +13,13 @@ __all__ = ["dashboard"]
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True,
-              help="0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="0 takes a free one.",
+)
 @output_option
 @storage_option
 def dashboard(*, host: str, port: int, output: Path, storage: str | None) -> None:

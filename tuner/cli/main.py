@@ -89,7 +89,7 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
         # The reader of our output has gone (`tuner status | head`): nothing is wrong.
         sys.stderr.close()
         return 0
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug, said in one line
+    except Exception as error:
         logging.getLogger("tuner").debug("unexpected error", exc_info=True)
         _say(
             f"error: unexpected {type(error).__name__}: {_one_line(str(error))} "

@@ -32,20 +32,31 @@ class _Duration(click.ParamType[float]):
     ) -> float:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value).strip())
         if match is None or float(match[1]) == 0:
-            self.fail(f"must be seconds above 0, or such as 90s, 30m, 2h; got {value!r}.", param, ctx)
+            self.fail(
+                f"must be seconds above 0, or such as 90s, 30m, 2h; got {value!r}.", param, ctx
+            )
         return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @data_options
-@click.option("--trials", type=click.IntRange(min=1), default=100, show_default=True,
-              help="Finished trials the study shall have in the end.")
-@click.option("--study-name", metavar="NAME",
-              help="Name in the storage.  [default: study and 8 digits of data and settings]")
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Finished trials the study shall have in the end.",
+)
+@click.option(
+    "--study-name",
+    metavar="NAME",
+    help="Name in the storage.  [default: study and 8 digits of data and settings]",
+)
 @click.option("--sampler", metavar="NAME", help="tpe or random.")
 @click.option("--pruner", metavar="NAME", help="median, hyperband or none.")
-@click.option("--metric", metavar="NAME",
-              help="Objective: macro_f1, accuracy, weighted_f1, mcc or log_loss.")
+@click.option(
+    "--metric", metavar="NAME", help="Objective: macro_f1, accuracy, weighted_f1, mcc or log_loss."
+)
 @click.option("--timeout", type=_Duration(), help="Start no trial after this time (90s, 30m, 2h).")
 @click.option("--seed", type=click.IntRange(min=0), help="Study seed.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs of phase one.")
@@ -55,7 +66,9 @@ class _Duration(click.ParamType[float]):
 @click.option("--dry-run", is_flag=True, help="Check data and settings, show them, write nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="Warnings and the result only.")
 @click.option("--verbose", "-v", is_flag=True, help="Every epoch, and tracebacks.")
-@click.option("--json", "as_json", is_flag=True, help="Write best_params.json to stdout at the end.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Write best_params.json to stdout at the end."
+)
 @click.version_option(__version__, prog_name="tuner")
 def optimize(
     *,
@@ -78,7 +91,7 @@ def optimize(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Search the best fine-tuned classifier for a table of labelled texts.
+    r"""Search the best fine-tuned classifier for a table of labelled texts.
 
     Without --data and --study it runs the quick start on shipped Chinese reviews. The same line
     again continues a study that was interrupted.
@@ -108,9 +121,7 @@ def optimize(
     with Signals() as signals:
         try:
             settings = settings_from(data=data, study=study, flags=flags, **options)
-            plan = plan_study(
-                settings, storage_url=storage, output=output, study_name=study_name
-            )
+            plan = plan_study(settings, storage_url=storage, output=output, study_name=study_name)
             if dry_run:
                 return _show_plan(plan, trials, as_json=as_json)
             log_to_file(plan.folder)
@@ -146,9 +157,7 @@ def _same_line() -> str:
     return f"{program} {shlex.join(words)}".strip()
 
 
-def _view(
-    plan: StudyPlan, trials: int, *, quiet: bool, verbose: bool
-) -> LineView | LiveView:
+def _view(plan: StudyPlan, trials: int, *, quiet: bool, verbose: bool) -> LineView | LiveView:
     from rich.console import Console
 
     from tuner.cli.progress import LineView, LiveView

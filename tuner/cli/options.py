@@ -13,30 +13,46 @@ __all__ = ["data_options", "default_storage", "output_option", "overrides_of", "
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _DATA = (
-    click.option("--data", metavar="PATH|URL",
-                 help="CSV, TSV, JSONL or JSON file (also .gz), a folder with one subfolder a "
-                      "class, a folder made by `tuner collect`, or a SQLAlchemy URL with --query."),
+    click.option(
+        "--data",
+        metavar="PATH|URL",
+        help="CSV, TSV, JSONL or JSON file (also .gz), a folder with one subfolder a "
+        "class, a folder made by `tuner collect`, or a SQLAlchemy URL with --query.",
+    ),
     click.option("--query", metavar="SQL", help="Query that gives the rows, for a URL."),
-    click.option("--text", multiple=True, metavar="COLUMN",
-                 help="Text column; several are joined."),
+    click.option(
+        "--text", multiple=True, metavar="COLUMN", help="Text column; several are joined."
+    ),
     click.option("--label", metavar="COLUMN", help="Label column."),
     click.option("--validation", metavar="PATH", help="Ready-made validation file."),
     click.option("--test", metavar="PATH", help="Ready-made test file; it is sealed."),
-    click.option("--study", metavar="NAME|FOLDER", help="Shipped study or folder with study.toml."),
-    click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
-                 help="Any setting by its dotted name, such as model.backbone=textcnn; a searched "
-                      "one is fixed. space.KEY={low=…,high=…} or off changes the space."),
-)  # fmt: skip
+    click.option(
+        "--study", metavar="NAME|FOLDER", help="Shipped study or folder with study.toml."
+    ),
+    click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Any setting by its dotted name, such as model.backbone=textcnn; a searched "
+        "one is fixed. space.KEY={low=…,high=…} or off changes the space.",
+    ),
+)
 
 output_option = click.option(
-    "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"),
-    show_default=True, help="Root of all results.",
-)  # fmt: skip
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Root of all results.",
+)
 storage_option = click.option(
-    "--storage", envvar="OPTUNA_STORAGE", metavar="URL",
+    "--storage",
+    envvar="OPTUNA_STORAGE",
+    metavar="URL",
     help="sqlite:///FILE or postgresql://USER@HOST/DATABASE; better in the environment's "
-         "OPTUNA_STORAGE when it holds a password.  [default: sqlite:///<output>/tuner.db]",
-)  # fmt: skip
+    "OPTUNA_STORAGE when it holds a password.  [default: sqlite:///<output>/tuner.db]",
+)
 
 
 def data_options(function: Function) -> Function:

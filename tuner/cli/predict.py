@@ -16,16 +16,32 @@ __all__ = ["predict"]
 
 @click.command()
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
-@click.option("--input", "input_file", metavar="FILE",
-              help="Table of texts (CSV, TSV, JSONL, JSON), or .txt with one a line.")
-@click.option("--text", multiple=True, metavar="COLUMN",
-              help="Text column of the table.  [default: as in training, or the usual name]")
-@click.option("--model", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="Model folder.  [default: best_model of the study]")
+@click.option(
+    "--input",
+    "input_file",
+    metavar="FILE",
+    help="Table of texts (CSV, TSV, JSONL, JSON), or .txt with one a line.",
+)
+@click.option(
+    "--text",
+    multiple=True,
+    metavar="COLUMN",
+    help="Text column of the table.  [default: as in training, or the usual name]",
+)
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Model folder.  [default: best_model of the study]",
+)
 @click.option("--study-name", metavar="NAME", help="[default: the study improved last]")
 @output_option
-@click.option("--json", "as_json", is_flag=True,
-              help="One JSON object a line, with the probability of every class.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object a line, with the probability of every class.",
+)
 def predict(
     *,
     texts: tuple[str, ...],
@@ -36,7 +52,7 @@ def predict(
     output: Path,
     as_json: bool,
 ) -> None:
-    """Predict texts with a study's best model.
+    r"""Predict texts with a study's best model.
 
     Writes CSV on stdout: label, probability, text.
 
@@ -51,8 +67,9 @@ def predict(
     from tuner.report import csv_cell
 
     if bool(texts) == (input_file is not None):
-        raise ConfigError("predict takes either texts or --input FILE; got " +
-                          ("both." if texts else "neither."))  # fmt: skip
+        raise ConfigError(
+            "predict takes either texts or --input FILE; got " + ("both." if texts else "neither.")
+        )
     loaded = load_model(model or find_run(output, study_name) / "best_model")
     columns = text or loaded.settings.data.text
     rows = list(texts) if input_file is None else _read_texts(input_file, tuple(columns), text)
@@ -66,8 +83,7 @@ def predict(
             line = {
                 "label": label,
                 "probabilities": {
-                    name: float(score)
-                    for name, score in zip(loaded.classes, scores, strict=True)
+                    name: float(score) for name, score in zip(loaded.classes, scores, strict=True)
                 },
                 "text": row,
             }

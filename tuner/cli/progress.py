@@ -121,12 +121,22 @@ class LineView:
             "complete": f"{tally.metric} {trial.value:.4f}" if trial.value is not None else "",
             "pruned": f"pruned after epoch {max(trial.intermediate, default=0)}",
         }.get(trial.state, f"failed: {trial.attributes.get('failure')}")
-        best = f"best {tally.best.value:.4f} (trial {tally.best.number})" if tally.best else "no best"
+        best = (
+            f"best {tally.best.value:.4f} (trial {tally.best.number})" if tally.best else "no best"
+        )
         _log.info(
             "trial %d %s%s | %s | %d/%d finished, %d pruned, %d failed | %.1f s, about %s left",
-            trial.number, result, " *" if is_best else "", best, tally.finished, tally.total,
-            tally.pruned, tally.failed, trial.seconds or 0.0, _duration(tally.seconds_left),
-        )  # fmt: skip
+            trial.number,
+            result,
+            " *" if is_best else "",
+            best,
+            tally.finished,
+            tally.total,
+            tally.pruned,
+            tally.failed,
+            trial.seconds or 0.0,
+            _duration(tally.seconds_left),
+        )
 
 
 class LiveView:
@@ -199,7 +209,9 @@ class LiveView:
         )
         running = Text("running  —")
         if self._running is not None:
-            curve = f"{_curve(self._curve)} {self._curve[-1]:.4f}" if self._curve else "first epoch"
+            curve = (
+                f"{_curve(self._curve)} {self._curve[-1]:.4f}" if self._curve else "first epoch"
+            )
             running = Text(
                 f"running  trial {self._running}  {curve}  {_short_params(self._params)}"
             )
@@ -211,7 +223,8 @@ class LiveView:
 
 def _short_params(params: Mapping[str, Any]) -> str:
     return "  ".join(
-        f"{name.rsplit('.', 1)[-1]}={value:.3g}" if isinstance(value, float)
+        f"{name.rsplit('.', 1)[-1]}={value:.3g}"
+        if isinstance(value, float)
         else f"{name.rsplit('.', 1)[-1]}={value}"
         for name, value in params.items()
-    )  # fmt: skip
+    )

@@ -49,9 +49,7 @@ def status(*, study_name: str | None, output: Path, storage: str | None, as_json
         click.echo("the storage has no studies yet")
         return
     width = max(len(study["study"]) for study in studies) + 2
-    click.echo(
-        f"{'study':<{width}}{'finished':>9}{'pruned':>8}{'failed':>8}{'running':>9}  best"
-    )
+    click.echo(f"{'study':<{width}}{'finished':>9}{'pruned':>8}{'failed':>8}{'running':>9}  best")
     for study in studies:
         best = (
             "none yet"

@@ -14,11 +14,13 @@ def show_best(best: Mapping[str, Any]) -> None:
     """Write the best trial, its parameters, and the sealed test beside the baselines."""
     objective = best["objective"]
     click.echo(
-        f"best: trial {best['trial']}, {objective['metric']} {objective['value']:.4f} on selection "
-        f"({best['data']['selection']} rows)"
+        f"best: trial {best['trial']}, {objective['metric']} {objective['value']:.4f} "
+        f"on selection ({best['data']['selection']} rows)"
     )
     for name, value in best["params"].items():
-        click.echo(f"  {name} = {value:.4g}" if isinstance(value, float) else f"  {name} = {value}")
+        click.echo(
+            f"  {name} = {value:.4g}" if isinstance(value, float) else f"  {name} = {value}"
+        )
     test = best["test"]
     if test["macro_f1"] is None:
         click.echo("sealed test: not read yet")

@@ -207,4 +207,6 @@ def _check_space(settings: Settings) -> None:
             try:
                 apply_params(settings, {name: value})
             except ConfigError as error:
-                raise ConfigError(f"space.{name}: {where} breaks the setting's rule: {error}") from error
+                raise ConfigError(
+                    f"space.{name}: {where} breaks the setting's rule: {error}"
+                ) from error

@@ -37,7 +37,8 @@ def setting_value(settings: Settings, name: str) -> Any:
     section, _, field = name.partition(".")
     if name not in searchable_names():
         raise ConfigError(
-            f"space.{name!r}: no such setting can be searched.{did_you_mean(name, searchable_names())}"
+            f"space.{name!r}: no such setting can be searched."
+            f"{did_you_mean(name, searchable_names())}"
         )
     return getattr(getattr(settings, section), field)
 

@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from tuner.config import DataSettings
 from tuner.corpus.keys import duplicate_key
 from tuner.corpus.row import Row
 from tuner.corpus.tables import Table

@@ -18,9 +18,25 @@ from tuner.errors import ConfigError, DataError
 __all__ = ["Table", "read_table", "read_texts"]
 
 TEXT_NAMES = ("text", "content", "review", "sentence", "comment", "title", "body", "文本", "内容")
-LABEL_NAMES = ("label", "category", "class", "sentiment", "target", "intent", "topic", "标签", "类别")
-SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
-            ".json": "json"}  # fmt: skip
+LABEL_NAMES = (
+    "label",
+    "category",
+    "class",
+    "sentiment",
+    "target",
+    "intent",
+    "topic",
+    "标签",
+    "类别",
+)
+SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +146,9 @@ def _read_delimited(path: Path, text: str, delimiter: str) -> tuple[list[str], l
             padded = [*cells, *[None] * (len(header) - len(cells))]
             rows.append(Row(dict(zip(header, padded, strict=True)), line))
     except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: broken {path.suffix[1:]}: {error}.") from error
+        raise DataError(
+            f"{path}, line {reader.line_num}: broken {path.suffix[1:]}: {error}."
+        ) from error
     return header, rows
 
 
@@ -170,7 +188,9 @@ def _short(value: Any) -> str:
 def _read_folder(folder: Path) -> Iterator[Row]:
     classes = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
     if not classes:
-        raise DataError(f"{folder}: a folder must have one subfolder a class, with text files in it.")
+        raise DataError(
+            f"{folder}: a folder must have one subfolder a class, with text files in it."
+        )
     number = 0
     for class_folder in classes:
         for path in sorted(class_folder.rglob("*")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ def features_to_arrays(
 
 
 def features_from_arrays(
-    arrays: Mapping[str, npt.NDArray[np.generic]], names: Sequence[str]
+    arrays: Mapping[str, npt.NDArray[Any]], names: Sequence[str]
 ) -> tuple[Encoder, dict[str, Encoded]]:
     """Read what `features_to_arrays` gave."""
     head = json.loads(arrays["head"].tobytes().decode("utf-8", "surrogatepass"))

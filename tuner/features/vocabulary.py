@@ -30,7 +30,7 @@ def add_ngrams(tokens: Sequence[str], n: int) -> list[str]:
 def build_vocabulary(
     documents: Iterable[Sequence[str]], *, size: int, min_count: int, ngram_min_count: int
 ) -> dict[str, int]:
-    """Number the tokens of the train texts by falling frequency.
+    """Give the tokens of the train texts numbers, by falling frequency.
 
     Parameters
     ----------

@@ -29,7 +29,9 @@ class Dropout:
         -----
         Srivastava et al. 2014, JMLR 15; inverted scaling.
         """
-        uniform = tf.random.stateless_uniform(tf.shape(values), self.seed + [salt, 0], alg="threefry")
+        uniform = tf.random.stateless_uniform(
+            tf.shape(values), self.seed + tf.constant([salt, 0]), alg="threefry"
+        )
         return tf.where(uniform >= self.units, values / (1.0 - self.units), 0.0)
 
     def hide_tokens(self, mask: Any) -> Any:
@@ -40,7 +42,9 @@ class Dropout:
         Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods", section 3.1.
         No scaling: what follows averages over the tokens that are left, or takes their maximum.
         """
-        uniform = tf.random.stateless_uniform(tf.shape(mask), self.seed + [101, 0], alg="threefry")
+        uniform = tf.random.stateless_uniform(
+            tf.shape(mask), self.seed + tf.constant([101, 0]), alg="threefry"
+        )
         kept = tf.where(uniform >= self.tokens, mask, 0.0)
         is_empty = tf.reduce_sum(kept, axis=1, keepdims=True) == 0
         return tf.where(is_empty, mask, kept)

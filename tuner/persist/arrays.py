@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ def pack_arrays(arrays: Mapping[str, npt.NDArray[np.generic]]) -> bytes:
     return buffer.getvalue()
 
 
-def unpack_arrays(content: bytes) -> dict[str, npt.NDArray[np.generic]]:
+def unpack_arrays(content: bytes) -> dict[str, npt.NDArray[Any]]:
     """Read what `pack_arrays` wrote.
 
     Raises

@@ -157,11 +157,15 @@ class SealedTest:
             Name to digest of every model that is about to be measured, all in one opening. The
             same winner again is no new reading.
         """
-        known = any(entry.get("models", {}).get("winner") == models["winner"]
-                    for entry in self.entries())  # fmt: skip
+        known = any(
+            entry.get("models", {}).get("winner") == models["winner"] for entry in self.entries()
+        )
         if not known:
-            row = {"read": self.reads + 1, "at": datetime.now(UTC).isoformat(timespec="seconds"),
-                   "models": dict(models)}  # fmt: skip
+            row = {
+                "read": self.reads + 1,
+                "at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "models": dict(models),
+            }
             with disk_errors(self._ledger):
                 self._ledger.parent.mkdir(parents=True, exist_ok=True)
                 with self._ledger.open("a", encoding="utf-8") as file:

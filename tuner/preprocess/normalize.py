@@ -15,7 +15,7 @@ _EMAIL = re.compile(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 # Masks are bare words, so that the removal of punctuation leaves them whole.
 _MASK_URL, _MASK_EMAIL, _MASK_NUMBER = " xxurl ", " xxemail ", " xxnumber "
-# Punctuation that belongs to a word or number stands between letters or digits: don't, 3.5, e-mail.
+# Punctuation that belongs to a word or number stands inside it: don't, 3.5, e-mail.
 _INNER = re.compile(r"(?<=[^\W_])['’\-](?=[^\W_])|(?<=\d)[.,:](?=\d)")
 _KEPT = "\ue000"
 
@@ -84,4 +84,3 @@ class _BlankCategories(dict[int, str | int | None]):
 _CONTROL = _BlankCategories("Cc", "Cs")
 # Emoji and signs of currency are content (So, Sc); punctuation, modifiers, operators are not.
 _PUNCTUATION = _BlankCategories("P", "Sk", "Sm")
-

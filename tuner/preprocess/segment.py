@@ -41,8 +41,10 @@ def detect_segmenter(texts: Iterable[str]) -> str:
     str
         "jieba" where at least a tenth of the letters are Han, else "words".
 
-    >>> detect_segmenter(["酒店很好", "wifi ok"]), detect_segmenter(["a really good hotel", "好 ok"])
-    ('jieba', 'words')
+    >>> detect_segmenter(["酒店很好", "wifi ok"])
+    'jieba'
+    >>> detect_segmenter(["a really good hotel", "好 ok"])
+    'words'
     """
     n_letters = n_han = 0
     for text in texts:

@@ -54,5 +54,7 @@ def stop_words(name: str) -> frozenset[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"preprocess.stop_words: {path} must be readable UTF-8: {error}.") from error
+        raise ConfigError(
+            f"preprocess.stop_words: {path} must be readable UTF-8: {error}."
+        ) from error
     return frozenset(line.strip() for line in lines if line.strip())

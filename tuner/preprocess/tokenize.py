@@ -19,7 +19,9 @@ _PARALLEL_FROM = 3_000_000  # characters; below, starting processes costs more t
 _CHUNK = 512
 
 
-def resolve_segmenter(settings: PreprocessSettings, train_texts: Sequence[str]) -> PreprocessSettings:
+def resolve_segmenter(
+    settings: PreprocessSettings, train_texts: Sequence[str]
+) -> PreprocessSettings:
     """Replace the segmenter `auto` by what suits the train texts."""
     if settings.segmenter != "auto":
         return settings

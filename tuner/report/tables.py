@@ -30,8 +30,19 @@ def trials_csv(trials: Sequence[TrialRecord]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(
-        ["number", "state", "value", "best_epoch", "started", "seconds", "origin",
-         "duplicate_of", "failure", *names, "curve"]  # fmt: skip
+        [
+            "number",
+            "state",
+            "value",
+            "best_epoch",
+            "started",
+            "seconds",
+            "origin",
+            "duplicate_of",
+            "failure",
+            *names,
+            "curve",
+        ]
     )
     for trial in trials:
         row = [

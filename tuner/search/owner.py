@@ -49,7 +49,7 @@ def is_dead(owner: Mapping[str, Any] | None) -> bool:
         return True
     try:
         process = psutil.Process(int(owner["pid"]))
-        return abs(process.create_time() - float(owner["started"])) > 1.0
+        return bool(abs(process.create_time() - float(owner["started"])) > 1.0)
     except (psutil.NoSuchProcess, KeyError, ValueError):
         return True
     except psutil.AccessDenied:

@@ -22,12 +22,19 @@ __all__ = ["all_params", "default_params", "distributions", "suggest"]
 
 _INTEGERS = frozenset(
     {
-        "model.frozen_depth", "model.embedding_width", "model.width", "training.batch_size",
-        "training.epochs", "training.fine_tune_epochs", "training.patience",
-        "features.vocabulary_size", "features.min_count", "features.ngram_min_count",
+        "model.frozen_depth",
+        "model.embedding_width",
+        "model.width",
+        "training.batch_size",
+        "training.epochs",
+        "training.fine_tune_epochs",
+        "training.patience",
+        "features.vocabulary_size",
+        "features.min_count",
+        "features.ngram_min_count",
         "features.max_tokens",
     }
-)  # fmt: skip
+)
 
 
 def distributions(settings: Settings) -> dict[str, BaseDistribution]:
@@ -93,14 +100,20 @@ def suggest(trial: optuna.Trial, space: Mapping[str, BaseDistribution]) -> dict[
     for name, distribution in space.items():
         if isinstance(distribution, FloatDistribution):
             params[name] = trial.suggest_float(
-                name, distribution.low, distribution.high,
-                step=distribution.step, log=distribution.log,
-            )  # fmt: skip
+                name,
+                distribution.low,
+                distribution.high,
+                step=distribution.step,
+                log=distribution.log,
+            )
         elif isinstance(distribution, IntDistribution):
             params[name] = trial.suggest_int(
-                name, distribution.low, distribution.high,
-                step=distribution.step, log=distribution.log,
-            )  # fmt: skip
+                name,
+                distribution.low,
+                distribution.high,
+                step=distribution.step,
+                log=distribution.log,
+            )
         elif isinstance(distribution, CategoricalDistribution):
             params[name] = trial.suggest_categorical(name, distribution.choices)
     return params

@@ -56,9 +56,7 @@ class Search:
         self.space = distributions(settings)
         self._storage: RDBStorage = open_storage(storage_url, create=True)
         with slot_lock(self._storage, study_name):
-            self.is_new = study_name not in {
-                name for name in optuna.get_all_study_names(self._storage)
-            }
+            self.is_new = study_name not in set(optuna.get_all_study_names(self._storage))
             self._study = optuna.create_study(
                 storage=self._storage,
                 study_name=study_name,
@@ -198,7 +196,9 @@ class Search:
                 stop_requested,
             )
             if not math.isfinite(outcome.value):
-                raise TrialFailed(f"diverged: selection {self.settings.study.metric} is not finite")
+                raise TrialFailed(
+                    f"diverged: selection {self.settings.study.metric} is not finite"
+                )
             digest = keep_weights(trial.number, outcome)
             self._note(trial, outcome, digest)
             self._study.tell(trial, outcome.value)
@@ -301,7 +301,7 @@ class Search:
             reasons = Counter(str(record.attributes.get("failure", "unknown")) for record in row)
             reason, _ = reasons.most_common(1)[0]
             raise TooManyFailures(
-                f"the study ends: {len(row)} trials failed {where}; the commonest reason: {reason}."
+                f"{len(row)} trials failed {where}; the commonest reason: {reason}."
             )
 
     # -- reading ------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ class Search:
         return [record for record in records if record.state != "waiting"]
 
     def counts(self) -> dict[str, int]:
-        """Count trials: finished (complete + pruned), complete, pruned, failed, retried, running."""
+        """Count trials, see `count_trials`."""
         return count_trials(self.trials())
 
     def best(self) -> TrialRecord | None:
@@ -337,9 +337,11 @@ def best_trial(trials: list[TrialRecord], direction: str) -> TrialRecord | None:
 
 
 def count_trials(trials: list[TrialRecord]) -> dict[str, int]:
-    """Count trials by what became of them; `failed` leaves out what was run again."""
+    """Count trials: finished (complete + pruned), and by state; retried ones are not failed."""
     states = Counter("retried" if trial.is_retried else trial.state for trial in trials)
-    counts = {name: states[name] for name in ("complete", "pruned", "failed", "retried", "running")}
+    counts = {
+        name: states[name] for name in ("complete", "pruned", "failed", "retried", "running")
+    }
     return {"finished": counts["complete"] + counts["pruned"], **counts}
 
 
@@ -402,7 +404,9 @@ def _load(storage: BaseStorage, name: str) -> tuple[optuna.Study, list[TrialReco
 
     names = optuna.get_all_study_names(storage)
     if name not in names:
-        raise ConfigError(f"--study-name {name!r} is not in the storage.{did_you_mean(name, names)}")
+        raise ConfigError(
+            f"--study-name {name!r} is not in the storage.{did_you_mean(name, names)}"
+        )
     study = optuna.load_study(study_name=name, storage=storage)
     records = [freeze(trial) for trial in study.get_trials(deepcopy=False)]
     return study, [record for record in records if record.state != "waiting"]

@@ -153,9 +153,13 @@ def split_sources(sources: Sources, settings: Settings) -> Collected:
     classes = tuple(sorted({document.label for found in chosen.values() for document in found}))
     findings += _class_gaps(chosen, classes)
     parts = SearchParts(
-        chosen["train"], chosen["validation"], chosen["selection"],
-        classes, sources.fingerprint, len(chosen["test"]),
-    )  # fmt: skip
+        chosen["train"],
+        chosen["validation"],
+        chosen["selection"],
+        classes,
+        sources.fingerprint,
+        len(chosen["test"]),
+    )
     return Collected(parts, chosen["test"], tuple(findings))
 
 
@@ -249,22 +253,26 @@ def _duplicate_findings(
     if copies:
         findings.append(
             Finding(
-                "exact_duplicates", "warning", len(copies),
+                "exact_duplicates",
+                "warning",
+                len(copies),
                 f"rows that repeat an earlier text ({len(copies) / len(keys):.0%} of all), "
                 "kept on one side of the split",
                 tuple(excerpt(documents[row]) for row in copies[:N_EXAMPLES]),
-            )  # fmt: skip
+            )
         )
     key_of_group = {group: keys[group] for group in set(groups)}
     near = [row for row, group in enumerate(groups) if keys[row] != key_of_group[group]]
     if near:
         findings.append(
             Finding(
-                "near_duplicates", "warning", len(near),
+                "near_duplicates",
+                "warning",
+                len(near),
                 "rows that nearly repeat another text (Jaccard 0.9 or more), "
                 "kept on one side of the split",
                 tuple(excerpt(documents[row]) for row in near[:N_EXAMPLES]),
-            )  # fmt: skip
+            )
         )
     return findings
 
@@ -283,8 +291,7 @@ def _class_findings(documents: Sequence[Document], groups: Sequence[int]) -> lis
         )
     if len(set(groups)) < ROWS_MIN:
         raise DataError(
-            f"{place}: there must be at least {ROWS_MIN} different texts; "
-            f"got {len(set(groups))}."
+            f"{place}: there must be at least {ROWS_MIN} different texts; got {len(set(groups))}."
         )
     splittable = [label for label, found in groups_of.items() if len(found) >= GROUPS_PER_PART]
     if len(splittable) < 2:
@@ -302,12 +309,14 @@ def _class_findings(documents: Sequence[Document], groups: Sequence[int]) -> lis
     shown = ", ".join(repr(label) for label in small_classes[:5])
     return [
         Finding(
-            "small_classes", "warning", sum(counts[label] for label in small_classes),
+            "small_classes",
+            "warning",
+            sum(counts[label] for label in small_classes),
             f"rows of {len(small_classes)} classes with fewer than {GROUPS_PER_PART} different "
             f"texts, which some parts will lack: {shown}"
             + ("…" if len(small_classes) > 5 else ""),
             tuple(excerpt(d) for d in documents if d.label in small_classes)[:N_EXAMPLES],
-        )  # fmt: skip
+        )
     ]
 
 
@@ -321,9 +330,11 @@ def _class_gaps(
     rows = [d for found in chosen.values() for d in found if d.label in unknown]
     return [
         Finding(
-            "classes_without_train", "warning", len(rows),
+            "classes_without_train",
+            "warning",
+            len(rows),
             "rows of classes that train does not have, so they can never be right: "
             + ", ".join(repr(label) for label in unknown[:5]),
             tuple(excerpt(document) for document in rows[:N_EXAMPLES]),
-        )  # fmt: skip
+        )
     ]

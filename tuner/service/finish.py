@@ -62,7 +62,9 @@ def open_test(
             **_scored(
                 {name: [majority] * len(found) for name, found in labels.items()}
                 | {"test": [majority] * len(test)},
-                labels, test, parts.classes,
+                labels,
+                test,
+                parts.classes,
             ),
         },
         "tfidf_linear": {
@@ -70,10 +72,12 @@ def open_test(
             **_scored(
                 {name: linear.predict(found) for name, found in tokens.items()}
                 | {"test": linear.predict(test_tokens)},
-                labels, test, parts.classes,
+                labels,
+                test,
+                parts.classes,
             ),
         },
-    }  # fmt: skip
+    }
     if default is not None and untuned is not None:
         baselines["default"] = {
             "settings": {"trial": default.number},

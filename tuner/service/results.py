@@ -125,8 +125,18 @@ class Results:
             baselines=baselines or {},
             outcome=outcome,
         )
-        about = {name: content[name] for name in (
-            "study", "trial", "objective", "validation", "selection", "test", "versions")}  # fmt: skip
+        about = {
+            name: content[name]
+            for name in (
+                "study",
+                "trial",
+                "objective",
+                "validation",
+                "selection",
+                "test",
+                "versions",
+            )
+        }
         write_model(self.folder / "best_model", self.stored_model(best, about))
         write_json(self.folder / "best_params.json", content)
         self._written_best = best.number
@@ -183,7 +193,9 @@ class Results:
     def read_best(self) -> dict[str, Any] | None:
         """Read `best_params.json`; None where there is none."""
         try:
-            content: dict[str, Any] = json.loads((self.folder / "best_params.json").read_text("utf-8"))
+            content: dict[str, Any] = json.loads(
+                (self.folder / "best_params.json").read_text("utf-8")
+            )
         except (OSError, ValueError):
             return None
         return content

@@ -148,9 +148,7 @@ def _run(
     deadline = time.monotonic() + timeout_seconds
     findings = _ensure_parts(plan)
     parts = read_parts(plan.folder)
-    pipeline = Pipeline(
-        parts, FolderBlobs(plan.output / "cache"), processes=os.cpu_count() or 1
-    )
+    pipeline = Pipeline(parts, FolderBlobs(plan.output / "cache"), processes=os.cpu_count() or 1)
     search = Search(
         plan.settings,
         fingerprint=parts.fingerprint,
@@ -170,9 +168,8 @@ def _run(
     counts = search.counts()
     finished = counts["finished"]
     written = results.read_best()
-    if finished >= total and written is not None and written["outcome"] == "complete":
-        if written["trials"]["complete"] + written["trials"]["pruned"] == finished:
-            return StudyResult("nothing to do", plan.folder, written, findings)
+    if finished >= total and _is_final(written, finished):
+        return StudyResult("nothing to do", plan.folder, written or {}, findings)
     if finished:
         _log.info("continuing study %s: %d of %d trials are finished", plan.name, finished, total)
     if search.n_reaped:
@@ -180,8 +177,9 @@ def _run(
     if results.sealed.reads and finished < total:
         _log.warning(
             "the sealed test of this study has been read %d time(s); another winner will be "
-            "another reading, and its score a little less honest", results.sealed.reads,
-        )  # fmt: skip
+            "another reading, and its score a little less honest",
+            results.sealed.reads,
+        )
     # Before the first trial, so that a setting that cannot work ends the run, not a trial.
     if finished < total:
         pipeline.prepare(plan.settings)
@@ -217,6 +215,13 @@ def _run(
     results.write_tables(trials, outcome=outcome)
     search.set_note(study_note(content, findings))
     return StudyResult(outcome, plan.folder, content, findings)
+
+
+def _is_final(written: Mapping[str, Any] | None, finished: int) -> bool:
+    """Say whether the results were written after the last of the finished trials."""
+    if written is None or written["outcome"] != "complete":
+        return False
+    return bool(written["trials"]["complete"] + written["trials"]["pruned"] == finished)
 
 
 def _ensure_parts(plan: StudyPlan) -> tuple[Finding, ...]:

@@ -11,8 +11,15 @@ from tuner import __version__
 __all__ = ["versions"]
 
 _PACKAGES = (
-    "optuna", "tensorflow", "keras", "numpy", "scikit-learn", "jieba", "pandas", "sqlalchemy",
-)  # fmt: skip
+    "optuna",
+    "tensorflow",
+    "keras",
+    "numpy",
+    "scikit-learn",
+    "jieba",
+    "pandas",
+    "sqlalchemy",
+)
 
 
 def versions() -> dict[str, str]:

@@ -47,7 +47,8 @@ def bucket_lengths(lengths: npt.NDArray[np.int32], max_tokens: int) -> tuple[int
     if len(cut) * longest < 100_000:
         return (longest,)
     candidates = sorted({_round_up(int(np.percentile(cut, share))) for share in range(10, 100, 5)})
-    best, best_cost = (longest,), float(len(cut) * longest)
+    best: tuple[int, ...] = (longest,)
+    best_cost = float(len(cut) * longest)
     for count in (1, 2):
         for edges in _choices([c for c in candidates if c < longest], count):
             chosen = (*edges, longest)

@@ -143,7 +143,9 @@ class _Trial:
         self.program = program_for(shape)
         self.direction = 1.0 if settings.direction == "maximize" else -1.0
         self.history: list[dict[str, float]] = []
-        self.seconds = dict.fromkeys(("prepare", "train", "validate", "fine_tune", "re_evaluate"), 0.0)
+        self.seconds = dict.fromkeys(
+            ("prepare", "train", "validate", "fine_tune", "re_evaluate"), 0.0
+        )
         self.best_value = -math.inf
         self.best_epoch = 0
         self.best_validation: Scores | None = None
@@ -155,13 +157,23 @@ class _Trial:
         started = time.perf_counter()
         self.program.classifier.reset(self.seeds.weights)
         self.seconds["prepare"] = time.perf_counter() - started
-        self._phase("train", first=1, epochs=training.epochs, rate=training.learning_rate,
-                    decay=1.0, frozen_depth=0)  # fmt: skip
+        self._phase(
+            "train",
+            first=1,
+            epochs=training.epochs,
+            rate=training.learning_rate,
+            decay=1.0,
+            frozen_depth=0,
+        )
         self.program.classifier.load(self.best_weights)
-        self._phase("fine_tune", first=training.epochs + 1, epochs=training.fine_tune_epochs,
-                    rate=training.learning_rate * training.fine_tune_scale,
-                    decay=training.layer_decay,
-                    frozen_depth=self.settings.model.frozen_depth)  # fmt: skip
+        self._phase(
+            "fine_tune",
+            first=training.epochs + 1,
+            epochs=training.fine_tune_epochs,
+            rate=training.learning_rate * training.fine_tune_scale,
+            decay=training.layer_decay,
+            frozen_depth=self.settings.model.frozen_depth,
+        )
         started = time.perf_counter()
         self.program.classifier.load(self.best_weights)
         selection, _ = _evaluate(
@@ -215,8 +227,9 @@ class _Trial:
             self.seconds["validate"] += time.perf_counter() - started
             value = validation.value(settings.study.metric)
             if not math.isfinite(value):
-                raise TrialFailed(f"diverged: validation {settings.study.metric} is {value} "
-                                  f"after epoch {epoch}")  # fmt: skip
+                raise TrialFailed(
+                    f"diverged: validation {settings.study.metric} is {value} after epoch {epoch}"
+                )
             self.history.append({"epoch": epoch, "loss": loss, "value": value})
             if self.direction * value > self.best_value:
                 self.best_value = self.direction * value

@@ -62,8 +62,6 @@ def score(
     )
 
 
-def _log_loss(
-    labels: npt.NDArray[np.int32], probabilities: npt.NDArray[np.float32]
-) -> float:
+def _log_loss(labels: npt.NDArray[np.int32], probabilities: npt.NDArray[np.float32]) -> float:
     chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.mean(np.log(np.clip(chosen, 1e-15, 1.0))))
