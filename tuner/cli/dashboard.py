@@ -20,9 +20,16 @@ __all__ = ["dashboard"]
     show_default=True,
     help="0 takes a free one.",
 )
+@click.option(
+    "--in-container",
+    is_flag=True,
+    help="Listen on all interfaces of a container, whose port is published on loopback only.",
+)
 @output_option
 @storage_option
-def dashboard(*, host: str, port: int, output: Path, storage: str | None) -> None:
+def dashboard(
+    *, host: str, port: int, in_container: bool, output: Path, storage: str | None
+) -> None:
     """Browse the studies in optuna-dashboard, on this machine only.
 
     Example: tuner dashboard --port 8080
@@ -33,5 +40,6 @@ def dashboard(*, host: str, port: int, output: Path, storage: str | None) -> Non
         default_storage(storage, output),
         host=host,
         port=port,
+        in_container=in_container,
         ready=lambda address: click.echo(f"dashboard: {address}  (Ctrl-C ends it)"),
     )

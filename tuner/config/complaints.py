@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,12 @@ def as_config_error(error: ValidationError) -> ConfigError:
     name = ".".join(location)
     if problem["type"] == "extra_forbidden":
         return ConfigError(f"{name}: no such setting.{did_you_mean(name, _siblings(location))}")
+    expected = problem.get("ctx", {}).get("expected")
+    if isinstance(expected, str) and isinstance(problem["input"], str):
+        rule = problem["msg"].removeprefix("Input ").rstrip(".")
+        nearest = did_you_mean(problem["input"], re.findall(r"'([^']+)'", expected))
+        hint = nearest if "Did you mean" in nearest else ""
+        return ConfigError(f"{name} {rule}; got {problem['input']!r}.{hint}")
     rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
     if problem["type"] == "value_error":
         return ConfigError(f"{name}: {rule}.")

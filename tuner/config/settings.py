@@ -121,9 +121,9 @@ class FeatureSettings(_Section):
     ngrams: Literal["auto", "1", "2"] = "auto"
     """`2` adds word pairs; `auto` adds them where the backbone ignores order."""
     ngram_min_count: Annotated[int, Field(ge=1)] = 2
-    length_percentile: Annotated[float, Field(gt=0, le=100)] = 95.0
+    length_percentile: Annotated[float, Field(gt=0, le=100)] = 99.0
     """Texts are cut at this percentile of the train lengths."""
-    max_tokens: Annotated[int, Field(ge=1, le=100_000)] = 320
+    max_tokens: Annotated[int, Field(ge=1, le=100_000)] = 640
     """Upper bound on that length, in tokens."""
 
     @model_validator(mode="before")
@@ -145,8 +145,10 @@ class ModelSettings(_Section):
         tuple[Annotated[int, Field(ge=1, le=64)], ...], Field(min_length=1)
     ] = (3, 4, 5)
     dropout: Fraction = 0.3
-    token_dropout: Fraction = 0.3
+    token_dropout: Fraction = 0.5
     """Share of tokens hidden while training (Iyyer et al. 2015, section 3.1)."""
+    pooling_power: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    """`average`: the mean embedding times n_tokens to this power; 0 is the classic mean."""
     frozen_depth: Annotated[int, Field(ge=0)] = 0
     """Layer groups frozen while fine-tuning, counted from the input."""
 
@@ -164,6 +166,8 @@ class TrainingSettings(_Section):
     """Learning rate of phase two as a share of phase one's."""
     layer_decay: Annotated[float, Field(ge=1.0, le=100.0)] = 1.0
     """Ratio of the rates of neighbouring groups while fine-tuning; 1 = all equal."""
+    schedule: Literal["linear", "constant"] = "linear"
+    """`linear`: the rate falls to 0 over each phase, as fastText's does."""
     patience: Annotated[int, Field(ge=1)] = 2
     """A phase ends after so many epochs without a better validation value."""
     class_weights: Literal["none", "balanced"] = "none"
@@ -190,7 +194,7 @@ class PrunerSettings(_Section):
     name: Literal["hyperband", "median", "none"] = "median"
     startup_trials: Annotated[int, Field(ge=0)] = 8
     """`median`: complete trials before anything is pruned."""
-    warmup_epochs: Annotated[int, Field(ge=0)] = 2
+    warmup_epochs: Annotated[int, Field(ge=0)] = 3
     """`median`: epochs a trial is left alone."""
     min_resource: Annotated[int, Field(ge=1)] = 2
     """`hyperband`: epochs before the first rung."""
@@ -237,6 +241,7 @@ DEFAULT_SPACE: dict[str, SpaceEntry] = {
     "regularization.l2": SpaceEntry(low=1e-8, high=1e-2, log=True),
     "model.dropout": SpaceEntry(low=0.0, high=0.7),
     "model.token_dropout": SpaceEntry(low=0.0, high=0.7),
+    "model.pooling_power": SpaceEntry(low=0.0, high=0.5),
     # No `high`: the number of groups below the head, which the backbone knows.
     "model.frozen_depth": SpaceEntry(low=0),
 }

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from tuner.config import ModelSettings
 from tuner.errors import CheckpointError
 from tuner.models.dropout import Dropout
 from tuner.models.registry import backbone_class
@@ -44,6 +45,10 @@ class Classifier:
     def __call__(self, token_ids: Any, dropout: Dropout | None = None) -> Any:
         """Map ids (batch, length) int32 to logits (batch, n_classes) float32."""
         return self.head(self.backbone(token_ids, dropout=dropout))
+
+    def configure(self, settings: ModelSettings) -> None:
+        """Take over the numbers that a trial may change without a new program."""
+        self.backbone.configure(settings)
 
     def variables(self, *, frozen_depth: int = 0) -> list[tuple[str, Any, int]]:
         """Give (name, tf.Variable, group number) of all weights above the frozen groups."""

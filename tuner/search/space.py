@@ -40,12 +40,23 @@ _INTEGERS = frozenset(
 def distributions(settings: Settings) -> dict[str, BaseDistribution]:
     """Give the distribution of every searched setting, in the order of the space.
 
+    What has no meaning for the backbone is not asked.
+
     Raises
     ------
     ConfigError
         If an entry does not fit its setting, such as a frozen depth beyond the backbone's groups.
     """
-    return {name: _distribution(name, entry, settings) for name, entry in settings.space.items()}
+    space = settings.space
+    if "model.backbone" in space:
+        ignored: frozenset[str] = frozenset()  # another backbone may know what this one ignores
+    else:
+        ignored = backbone_class(settings.model.backbone).IGNORED
+    return {
+        name: _distribution(name, entry, settings)
+        for name, entry in space.items()
+        if name not in ignored
+    }
 
 
 def _distribution(name: str, entry: SpaceEntry, settings: Settings) -> BaseDistribution:

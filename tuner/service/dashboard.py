@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from tuner.errors import ConfigError
 from tuner.search import cached_storage, storage_errors
@@ -10,10 +11,16 @@ from tuner.search import cached_storage, storage_errors
 __all__ = ["serve_dashboard"]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
 def serve_dashboard(
-    storage_url: str, *, host: str, port: int, ready: Callable[[str], None]
+    storage_url: str,
+    *,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    in_container: bool = False,
 ) -> None:
     """Serve until interrupted.
 
@@ -25,13 +32,19 @@ def serve_dashboard(
         0 takes a free one.
     ready
         Called with the address once it answers.
+    in_container
+        Listen on all interfaces; whoever publishes the port answers for who reaches it.
 
     Raises
     ------
     ConfigError
         If the host is not loopback, or the port is taken.
     """
-    if host not in LOOPBACK:
+    if in_container:
+        if not any(path.exists() for path in _CONTAINER_MARKS):
+            raise ConfigError("--in-container must be given inside a container; this is none.")
+        host = "0.0.0.0"
+    elif host not in LOOPBACK:
         raise ConfigError(
             f"--host must be one of {', '.join(LOOPBACK)}, since the dashboard has no login; "
             f"got {host!r}."

@@ -155,6 +155,7 @@ class _Trial:
         training = self.settings.training
         traces = self.program.n_traces
         started = time.perf_counter()
+        self.program.classifier.configure(self.settings.model)
         self.program.classifier.reset(self.seeds.weights)
         self.seconds["prepare"] = time.perf_counter() - started
         self._phase(
@@ -218,7 +219,9 @@ class _Trial:
         phase_best = -math.inf
         for epoch in range(first, first + epochs):
             started = time.perf_counter()
-            loss = self._train_epoch(epoch, frozen_depth, hyperparameters)
+            loss = self._train_epoch(
+                epoch, frozen_depth, hyperparameters, ((epoch - first) / epochs, 1 / epochs)
+            )
             self.seconds[name] += time.perf_counter() - started
             started = time.perf_counter()
             validation, _ = _evaluate(
@@ -242,7 +245,14 @@ class _Trial:
             if without_gain >= settings.training.patience:
                 return
 
-    def _train_epoch(self, epoch: int, frozen_depth: int, hyperparameters: Any) -> float:
+    def _train_epoch(
+        self,
+        epoch: int,
+        frozen_depth: int,
+        hyperparameters: tuple[Any, Any, Any],
+        share_done: tuple[float, float],
+    ) -> float:
+        """Train one epoch; `share_done` is the phase's share before it, and that of an epoch."""
         sequence = np.random.SeedSequence(self.seeds.order, spawn_key=(epoch,))
         plan = plan_epoch(
             [int(bucket.labels.shape[0]) for bucket in self.data.train],
@@ -251,8 +261,15 @@ class _Trial:
         )
         orders = [tf.constant(order) for order in plan.orders]
         row_weights = [tf.constant(weights) for weights in plan.row_weights]
-        total, n_steps = 0.0, 0
+        total, n_steps, n_before = 0.0, 0, 0
+        rates, *others = hyperparameters
+        n_all = sum(len(order) for order in plan.orders)
+        decays = self.settings.training.schedule == "linear"
         for turn, piece in enumerate(plan.pieces):
+            # The rate falls from piece to piece, whatever the calls they are cut into.
+            done = share_done[0] + share_done[1] * n_before / n_all
+            factor = 1.0 - done if decays else 1.0
+            n_before += piece.stop - piece.start
             start = piece.start
             while start < piece.stop:
                 self.stop_requested()
@@ -266,7 +283,7 @@ class _Trial:
                     start=start,
                     stop=stop,
                     frozen_depth=frozen_depth,
-                    hyperparameters=hyperparameters,
+                    hyperparameters=(rates * factor, *others),
                     dropout_seed=(self.seeds.dropout + 7_919 * epoch + turn) % 2**31,
                 )
                 if traces == self.program.n_traces:  # a call that compiled says nothing
@@ -310,6 +327,7 @@ def predict_probabilities(
     """Predict texts with stored weights, (n, n_classes) float32, rows adding up to 1."""
     shape = model_shape(settings.model, vocabulary_size=vocabulary_size, n_classes=n_classes)
     program = program_for(shape)
+    program.classifier.configure(settings.model)
     program.classifier.load(weights)
     pairs = [(bucket.rows, bucket.token_ids) for bucket in make_buckets(texts, edges)]
     return program.probabilities(pairs, len(texts.lengths))

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
+from tuner.config import ModelSettings
 from tuner.models.dropout import Dropout
 from tuner.models.shape import ModelShape
 
@@ -24,6 +25,7 @@ class Average(keras.layers.Layer):
     GROUPS: ClassVar[tuple[str, ...]] = ("embedding", "dense")
     USES_ORDER: ClassVar[bool] = False
     DEFAULT_WIDTH: ClassVar[int] = 32
+    IGNORED: ClassVar[frozenset[str]] = frozenset({"model.kernel_sizes"})
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__(name="average")
@@ -31,6 +33,12 @@ class Average(keras.layers.Layer):
             shape.vocabulary_size, shape.embedding_width, name="embedding"
         )
         self.dense = keras.layers.Dense(shape.width, activation="relu", name="dense")
+        # A number at run time, so that searching it compiles nothing.
+        self._pooling_power = tf.Variable(0.0, trainable=False, name="pooling_power")
+
+    def configure(self, settings: ModelSettings) -> None:
+        """Take over the numbers that a trial may change without a new program."""
+        self._pooling_power.assign(settings.pooling_power)
 
     def groups(self) -> tuple[list[Any], ...]:
         """Give the layers of each group, from the input up."""
@@ -44,6 +52,8 @@ class Average(keras.layers.Layer):
         embedded = self.embedding(token_ids)
         n_tokens = tf.maximum(tf.reduce_sum(mask, axis=1, keepdims=True), 1.0)
         mean = tf.reduce_sum(embedded * mask[..., None], axis=1) / n_tokens
+        # Power 0 is the mean; 0.5 the sum over the root of n, where long texts speak louder.
+        mean *= tf.pow(n_tokens, self._pooling_power)
         if dropout is not None:
             mean = dropout.hide_units(mean, salt=1)
         features = self.dense(mean)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
+from tuner.config import ModelSettings
 from tuner.models.dropout import Dropout
 from tuner.models.shape import ModelShape
 
@@ -62,6 +63,7 @@ class TextCNN(keras.layers.Layer):
     GROUPS: ClassVar[tuple[str, ...]] = ("embedding", "convolution")
     USES_ORDER: ClassVar[bool] = True
     DEFAULT_WIDTH: ClassVar[int] = 100
+    IGNORED: ClassVar[frozenset[str]] = frozenset({"model.pooling_power"})
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__(name="textcnn")
@@ -69,6 +71,9 @@ class TextCNN(keras.layers.Layer):
             shape.vocabulary_size, shape.embedding_width, name="embedding"
         )
         self.convolutions = [Convolution(size, shape.width) for size in shape.kernel_sizes]
+
+    def configure(self, settings: ModelSettings) -> None:
+        """Do nothing: no number of this network may change without a new program."""
 
     def groups(self) -> tuple[list[Any], ...]:
         """Give the layers of each group, from the input up."""

@@ -1,0 +1,49 @@
+# The two lines of the README, and what a developer runs. Everything goes into .venv.
+PYTHON ?= python3
+VENV ?= .venv
+TRIALS ?= 100
+BIN := $(VENV)/bin
+
+.PHONY: quickstart install test test-browser lint check lock clean
+
+quickstart: $(VENV)/.installed ## Install, and search on the shipped reviews
+	$(BIN)/python -m tuner.optimize --trials $(TRIALS)
+
+install: $(VENV)/.installed
+
+test: $(VENV)/.installed-dev ## Install, and pass the tests
+	$(BIN)/python -m pytest -m "not browser"
+
+test-browser: $(VENV)/.installed-dev ## Tests in Chromium (packages chromium, chromium-driver, fonts-noto-cjk)
+	$(BIN)/python -m pytest -m browser
+
+lint: $(VENV)/.installed-dev ## Ruff, mypy, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test test-browser ## All that CI runs
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+lock: ## Pin the newest allowed versions anew; needs pip-tools
+	$(PYTHON) -m piptools compile $(LOCK_FLAGS) --extra postgres --extra dev -o requirements-dev.lock pyproject.toml
+	$(PYTHON) -m piptools compile $(LOCK_FLAGS) --extra postgres -c requirements-dev.lock -o requirements.lock pyproject.toml
+
+LOCK_FLAGS := --quiet --generate-hashes --no-header --no-annotate --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

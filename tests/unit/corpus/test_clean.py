@@ -1,0 +1,42 @@
+from tuner.corpus import drop_conflicts, drop_copies, unify_labels
+from tuner.records import Document
+
+
+def doc(text, label, line=1):
+    return Document(text, label, "a.csv", line)
+
+
+def test_labels_that_differ_by_case_or_blanks_take_the_commonest_spelling():
+    documents = [doc("a", "Good"), doc("b", "good"), doc("c", "good"), doc("d", "bad")]
+
+    unified, (finding,) = unify_labels(documents, merge=True)
+
+    assert [d.label for d in unified] == ["good", "good", "good", "bad"]
+    assert finding.count == 1
+    assert "'Good' = 'good'" in finding.message
+
+
+def test_label_variants_are_only_reported_when_asked():
+    documents = [doc("a", "Good"), doc("b", "good")]
+
+    kept, (finding,) = unify_labels(documents, merge=False)
+
+    assert kept == documents
+    assert "kept apart" in finding.message
+
+
+def test_every_copy_of_a_text_under_two_labels_is_left_out():
+    documents = [doc("很好!", "a", 2), doc("很好", "b", 3), doc("很 好", "a", 4), doc("差", "b", 5)]
+
+    kept, (finding,) = drop_conflicts(documents)
+
+    assert [d.text for d in kept] == ["差"]
+    assert (finding.kind, finding.count) == ("conflicting_labels", 3)
+    assert "line 2" in finding.examples[0]
+
+
+def test_first_copy_is_kept():
+    assert [d.text for d in drop_copies([doc("A b", "x"), doc("ab!", "x"), doc("c", "x")])] == [
+        "A b",
+        "c",
+    ]

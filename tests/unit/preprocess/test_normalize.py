@@ -1,0 +1,84 @@
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuner.config import PreprocessSettings
+from tuner.preprocess import normalize
+from tuner.preprocess.markup import strip_markup
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<p>很好</p><p>推荐</p>", "很好 推荐"),
+        ("wor<b>ld</b>", "world"),
+        ("a<br>b<br/>c", "a b c"),
+        ("A &amp; B &lt;3", "A & B <3"),
+        ("<script>var x = 1;</script>正文<style>p{}</style>", "正文"),
+        ("<script>正文在后面", "正文在后面"),
+        ("<!-- 注释 -->正文", "正文"),
+        ("3 < 5 and 7 > 6", "3 < 5 and 7 > 6"),
+        ("<三体>真好看", "<三体>真好看"),
+        ("<Harry Potter>", "<Harry Potter>"),
+        ("价格<div class='x'>便宜", "价格 便宜"),
+        ("没关的<b 标签", "没关的<b 标签"),
+    ],
+)
+def test_markup_goes_and_content_stays(text, expected):
+    assert " ".join(strip_markup(text).split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ＷＩＦＩ很快！！！", "wifi很快"),
+        ("Don't stop, e-mail me.", "don't stop e-mail me"),
+        ("价格3.5元，便宜", "价格3.5元 便宜"),
+        ("a\u0000b\tc\r\nd", "a b c d"),
+        ("好看😊", "好看😊"),
+        ("……", ""),
+    ],
+)
+def test_text_is_brought_into_one_format(text, expected):
+    assert normalize(text, PreprocessSettings()) == expected
+
+
+def test_masks_replace_what_they_name():
+    settings = PreprocessSettings(mask_urls=True, mask_emails=True, mask_numbers=True)
+
+    assert (
+        normalize("见https://a.cn/x?y=1，写信a.b@c.com或打12345", settings)
+        == "见 xxurl 写信 xxemail 或打 xxnumber"
+    )
+
+
+def test_every_step_can_be_switched_off():
+    settings = PreprocessSettings(html="keep", lower_case=False, punctuation="keep")
+
+    assert normalize("<b>Good!</b>", settings) == "<b>Good!</b>"
+
+
+plain_text = st.text(
+    st.characters(exclude_categories=("Cs", "Cc", "Cn"), exclude_characters="<>&"), max_size=80
+)
+
+
+@given(plain_text)
+@settings(max_examples=300, deadline=None)
+def test_letters_and_digits_survive(text):
+    def content(value):
+        folded = unicodedata.normalize("NFKC", value).lower()
+        return [c for c in folded if c.isalnum()]
+
+    assert content(normalize(text, PreprocessSettings())) == content(text)
+
+
+@given(st.text(max_size=80))
+@settings(max_examples=200, deadline=None)
+def test_any_text_can_be_normalised_again_without_change(text):
+    settings_ = PreprocessSettings(html="keep")
+    once = normalize(text, settings_)
+
+    assert normalize(once, settings_).split() == once.split()
