@@ -7,9 +7,7 @@ from tuner.split import assign_parts
 
 SHARES = {"train": 0.6, "test": 0.15, "validation": 0.15, "selection": 0.1}
 
-rows = st.lists(
-    st.tuples(st.integers(0, 40), st.sampled_from("abc")), min_size=4, max_size=120
-)
+rows = st.lists(st.tuples(st.integers(0, 40), st.sampled_from("abc")), min_size=4, max_size=120)
 
 
 @given(rows, st.integers(0, 3))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +28,8 @@ def log_to_stderr(*, verbose: bool, quiet: bool) -> None:
     logger.addHandler(handler)
 
 
-def log_to_file(folder: Path) -> Path:
+@contextmanager
+def log_to_file(folder: Path) -> Iterator[Path]:
     """Send all log lines to a new file in the run's `logs/` too, and give its path."""
     now = datetime.now(UTC)
     path = folder / "logs" / f"optimize-{now:%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
@@ -34,5 +37,13 @@ def log_to_file(folder: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.getLogger("tuner").addHandler(handler)
-    return path
+    logger = logging.getLogger("tuner")
+    logger.addHandler(handler)
+    try:
+        yield path
+    except Exception:
+        logger.debug("the run ended with an error", exc_info=True)
+        raise
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from tuner import __version__
-from tuner.config.nearest import did_you_mean
 from tuner.errors import TunerError
+from tuner.nearest import did_you_mean
 
 __all__ = ["cli", "main", "run_command"]
 

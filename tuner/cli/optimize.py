@@ -7,6 +7,7 @@ import math
 import re
 import shlex
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +104,7 @@ def optimize(
       tuner optimize --study studies/news --set model.backbone=textcnn --timeout 2h
     """
     from tuner.cli.findings import show_findings
-    from tuner.cli.logs import log_to_file, log_to_stderr
+    from tuner.cli.logs import log_to_stderr
     from tuner.cli.settings_from import settings_from
     from tuner.cli.signals import Signals
     from tuner.errors import Interrupted
@@ -118,15 +119,12 @@ def optimize(
         "training.epochs": epochs,
         "training.fine_tune_epochs": fine_tune_epochs,
     }
-    with Signals() as signals:
+    with Signals() as signals, ExitStack() as logs:
         try:
             settings = settings_from(data=data, study=study, flags=flags, **options)
             plan = plan_study(settings, storage_url=storage, output=output, study_name=study_name)
             if dry_run:
                 return _show_plan(plan, trials, as_json=as_json)
-            log_to_file(plan.folder)
-            if not quiet:
-                click.echo(f"study {plan.name}, results in {plan.folder}", err=True)
             with _view(plan, trials, quiet=quiet, verbose=verbose) as view:
                 result = run_study(
                     plan,
@@ -134,6 +132,7 @@ def optimize(
                     progress=view,
                     stop_requested=signals.stop_requested,
                     timeout_seconds=math.inf if timeout is None else timeout,
+                    opened=lambda: _opened(plan, logs, quiet=quiet),
                 )
         except Interrupted as interruption:
             click.echo(
@@ -148,6 +147,14 @@ def optimize(
     else:
         _show_result(result, trials)
     return 0
+
+
+def _opened(plan: StudyPlan, logs: ExitStack, *, quiet: bool) -> None:
+    from tuner.cli.logs import log_to_file
+
+    logs.enter_context(log_to_file(plan.folder))
+    if not quiet:
+        click.echo(f"study {plan.name}, results in {plan.folder}", err=True)
 
 
 def _same_line() -> str:
@@ -181,7 +188,7 @@ def _show_plan(plan: StudyPlan, trials: int, *, as_json: bool) -> int:
     from tuner.search import mask
     from tuner.service import split_sources
 
-    collected = split_sources(plan.sources, plan.settings)
+    collected = plan.collected or split_sources(plan.sources, plan.settings)
     parts = collected.parts
     shown: dict[str, Any] = {
         "study": plan.name,

@@ -2,7 +2,6 @@
 
 from tuner.config.identity import canonical_json, digest, settings_digest, settings_record
 from tuner.config.loading import load_settings, shipped_studies
-from tuner.config.nearest import did_you_mean
 from tuner.config.settings import (
     DEFAULT_SPACE,
     METRIC_DIRECTIONS,
@@ -20,6 +19,7 @@ from tuner.config.settings import (
     TrainingSettings,
 )
 from tuner.config.trial_config import apply_params, setting_value
+from tuner.nearest import did_you_mean
 
 __all__ = [
     "DEFAULT_SPACE",

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from tuner.config.nearest import did_you_mean
 from tuner.config.settings import Settings
 from tuner.errors import ConfigError
+from tuner.nearest import did_you_mean
 
 __all__ = ["as_config_error"]
 

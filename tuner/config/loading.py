@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from tuner.config.complaints import as_config_error
-from tuner.config.nearest import did_you_mean
 from tuner.config.settings import DEFAULT_SPACE, Settings
 from tuner.config.trial_config import apply_params, searchable_names, setting_value
 from tuner.errors import ConfigError
+from tuner.nearest import did_you_mean
 
 __all__ = ["find_study", "load_settings", "parse_override", "shipped_studies"]
 

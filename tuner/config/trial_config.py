@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from tuner.config.complaints import as_config_error
-from tuner.config.nearest import did_you_mean
 from tuner.config.settings import Settings
 from tuner.errors import ConfigError
+from tuner.nearest import did_you_mean
 
 __all__ = ["SEARCHABLE_SECTIONS", "apply_params", "searchable_names", "setting_value"]
 

@@ -3,9 +3,15 @@
 from tuner.preprocess.normalize import normalize
 from tuner.preprocess.segment import detect_segmenter, segmenter
 from tuner.preprocess.stop_words import stop_words
-from tuner.preprocess.tokenize import preprocess_digest, resolve_segmenter, tokenize
+from tuner.preprocess.tokenize import (
+    check_word_lists,
+    preprocess_digest,
+    resolve_segmenter,
+    tokenize,
+)
 
 __all__ = [
+    "check_word_lists",
     "detect_segmenter",
     "normalize",
     "preprocess_digest",

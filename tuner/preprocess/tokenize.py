@@ -13,7 +13,7 @@ from tuner.preprocess.normalize import normalize
 from tuner.preprocess.segment import detect_segmenter, segmenter
 from tuner.preprocess.stop_words import stop_words
 
-__all__ = ["preprocess_digest", "resolve_segmenter", "tokenize"]
+__all__ = ["check_word_lists", "preprocess_digest", "resolve_segmenter", "tokenize"]
 
 _PARALLEL_FROM = 3_000_000  # characters; below, starting processes costs more than it saves
 _CHUNK = 512
@@ -27,6 +27,13 @@ def resolve_segmenter(
         return settings
     cleaned = (normalize(text, settings) for text in train_texts[:5_000])
     return settings.model_copy(update={"segmenter": detect_segmenter(cleaned)})
+
+
+def check_word_lists(settings: PreprocessSettings) -> None:
+    """Raise `ConfigError` if the stop words or the dictionary cannot be used."""
+    stop_words(settings.stop_words)
+    if settings.dictionary is not None:
+        segmenter("jieba", settings.dictionary)
 
 
 def tokenize(
@@ -48,8 +55,6 @@ def tokenize(
     list of list of str, length n
         No row is dropped; a text of which nothing is left has no tokens.
     """
-    stop_words(settings.stop_words)  # errors come up here, not in a worker process
-    segmenter(settings.segmenter, settings.dictionary)
     if processes < 2 or sum(map(len, texts)) < _PARALLEL_FROM:
         return _tokenize_chunk(texts, settings)
     chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]

@@ -1,7 +1,14 @@
 """The search: Optuna's samplers, pruners and storage behind our own words."""
 
-from tuner.search.space import all_params
-from tuner.search.storage import cached_storage, mask, open_storage, parse_url, storage_errors
+from tuner.search.space import all_params, check_space
+from tuner.search.storage import (
+    cached_storage,
+    close_storage,
+    mask,
+    open_storage,
+    parse_url,
+    storage_errors,
+)
 from tuner.search.study import Search, best_trial, count_trials, list_studies, read_trials
 
 __all__ = [
@@ -9,6 +16,8 @@ __all__ = [
     "all_params",
     "best_trial",
     "cached_storage",
+    "check_space",
+    "close_storage",
     "count_trials",
     "list_studies",
     "mask",

@@ -18,7 +18,7 @@ from tuner.config import Settings, SpaceEntry, setting_value
 from tuner.errors import ConfigError
 from tuner.models import backbone_class
 
-__all__ = ["all_params", "default_params", "distributions", "suggest"]
+__all__ = ["all_params", "check_space", "default_params", "distributions", "suggest"]
 
 _INTEGERS = frozenset(
     {
@@ -77,11 +77,24 @@ def _distribution(name: str, entry: SpaceEntry, settings: Settings) -> BaseDistr
             )
     if low is None or high is None:
         raise ConfigError(f"space.{name} must have low and high; got low={low}, high={high}.")
+    if entry.step is not None:
+        steps = (high - low) / entry.step
+        if abs(steps - round(steps)) > 1e-9:
+            raise ConfigError(
+                f"space.{name}: high must be low plus a multiple of step; got {low} to {high} "
+                f"in steps of {entry.step}."
+            )
     if name in _INTEGERS:
         if any(int(bound) != bound for bound in (low, high, entry.step or 1)):
             raise ConfigError(f"space.{name} must have whole numbers; got {low} to {high}.")
         return IntDistribution(int(low), int(high), log=entry.log, step=int(entry.step or 1))
     return FloatDistribution(float(low), float(high), log=entry.log, step=entry.step)
+
+
+def check_space(settings: Settings) -> None:
+    """Raise `ConfigError` if the backbone is unknown or an entry does not fit its setting."""
+    backbone_class(settings.model.backbone)
+    distributions(settings)
 
 
 def default_params(settings: Settings, space: Mapping[str, BaseDistribution]) -> dict[str, Any]:

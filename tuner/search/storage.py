@@ -18,7 +18,15 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from tuner.errors import ConfigError, StorageError
 
-__all__ = ["cached_storage", "mask", "open_storage", "parse_url", "slot_lock", "storage_errors"]
+__all__ = [
+    "cached_storage",
+    "close_storage",
+    "mask",
+    "open_storage",
+    "parse_url",
+    "slot_lock",
+    "storage_errors",
+]
 
 BUSY_TIMEOUT_SECONDS = 60
 _FORMS = "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
@@ -130,6 +138,12 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     if parsed.drivername == "sqlite":
         _harden_sqlite(storage.engine)
     return storage
+
+
+def close_storage(storage: RDBStorage) -> None:
+    """Give all connections back."""
+    storage.remove_session()
+    storage.engine.dispose()
 
 
 def cached_storage(url: str) -> BaseStorage:

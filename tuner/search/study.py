@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner.config import Settings, apply_params, settings_digest, settings_record
+from tuner.config import (
+    Settings,
+    apply_params,
+    did_you_mean,
+    settings_digest,
+    settings_record,
+)
 from tuner.errors import ConfigError, Interrupted, TooManyFailures, TrialFailed
 from tuner.records import Progress, StopRequested, TrialOutcome, TrialRecord
 from tuner.search.freeze import freeze
@@ -21,7 +28,7 @@ from tuner.search.owner import current_owner, is_dead
 from tuner.search.pruner import build_pruner
 from tuner.search.sampler import build_sampler
 from tuner.search.space import default_params, distributions, suggest
-from tuner.search.storage import open_storage, slot_lock
+from tuner.search.storage import close_storage, open_storage, slot_lock
 from tuner.seeds import Stream, derive_seed
 
 __all__ = ["Search", "list_studies", "read_trials"]
@@ -55,14 +62,21 @@ class Search:
         self.study_name = study_name
         self.space = distributions(settings)
         self._storage: RDBStorage = open_storage(storage_url, create=True)
+        try:
+            self._create(study_name, fingerprint)
+        except BaseException:
+            self.close()
+            raise
+
+    def _create(self, study_name: str, fingerprint: str) -> None:
         with slot_lock(self._storage, study_name):
             self.is_new = study_name not in set(optuna.get_all_study_names(self._storage))
             self._study = optuna.create_study(
                 storage=self._storage,
                 study_name=study_name,
-                direction=settings.direction,
+                direction=self.settings.direction,
                 load_if_exists=True,
-                pruner=build_pruner(settings.pruner, epochs_max=settings.epochs_max),
+                pruner=build_pruner(self.settings.pruner, epochs_max=self.settings.epochs_max),
             )
             self._write_or_compare(fingerprint)
         self.n_reaped = self._reap()
@@ -79,7 +93,9 @@ class Search:
                     f"--study-name {self.study_name!r} is a study that tuner did not make; "
                     "choose another name."
                 )
-            self._study.set_metric_names([self.settings.study.metric])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                self._study.set_metric_names([self.settings.study.metric])
             self._study.set_user_attr("settings", record)
             self._study.set_user_attr("fingerprint", fingerprint)
             self._study.set_user_attr("settings_digest", settings_digest(self.settings))
@@ -304,6 +320,10 @@ class Search:
                 f"{len(row)} trials failed {where}; the commonest reason: {reason}."
             )
 
+    def close(self) -> None:
+        """Give the storage's connections back."""
+        close_storage(self._storage)
+
     # -- reading ------------------------------------------------------------------------------
 
     def trials(self) -> list[TrialRecord]:
@@ -370,22 +390,10 @@ def _differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[s
 def list_studies(storage_url: str) -> list[dict[str, Any]]:
     """Give name, direction, counts and best value of every study in a storage."""
     storage = open_storage(storage_url, create=False)
-    rows = []
-    for name in optuna.get_all_study_names(storage):
-        study, trials = _load(storage, name)
-        direction = study.direction.name.lower()
-        best = best_trial(trials, direction)
-        rows.append(
-            {
-                "study": name,
-                "metric": (study.metric_names or ["value"])[0],
-                "direction": direction,
-                **count_trials(trials),
-                "best": None if best is None else best.value,
-                "best_trial": None if best is None else best.number,
-            }
-        )
-    return rows
+    try:
+        return [_summary(storage, name) for name in optuna.get_all_study_names(storage)]
+    finally:
+        close_storage(storage)
 
 
 def read_trials(storage_url: str, study_name: str) -> list[TrialRecord]:
@@ -396,17 +404,34 @@ def read_trials(storage_url: str, study_name: str) -> list[TrialRecord]:
     ConfigError
         If the storage has no such study.
     """
-    return _load(open_storage(storage_url, create=False), study_name)[1]
+    storage = open_storage(storage_url, create=False)
+    try:
+        names = optuna.get_all_study_names(storage)
+        if study_name not in names:
+            raise ConfigError(
+                f"--study-name {study_name!r} is not in the storage."
+                f"{did_you_mean(study_name, names)}"
+            )
+        return _load(storage, study_name)[1]
+    finally:
+        close_storage(storage)
 
 
-def _load(storage: BaseStorage, name: str) -> tuple[optuna.Study, list[TrialRecord]]:
-    from tuner.config import did_you_mean
+def _summary(storage: RDBStorage, name: str) -> dict[str, Any]:
+    study, trials = _load(storage, name)
+    direction = study.direction.name.lower()
+    best = best_trial(trials, direction)
+    return {
+        "study": name,
+        "metric": (study.metric_names or ["value"])[0],
+        "direction": direction,
+        **count_trials(trials),
+        "best": None if best is None else best.value,
+        "best_trial": None if best is None else best.number,
+    }
 
-    names = optuna.get_all_study_names(storage)
-    if name not in names:
-        raise ConfigError(
-            f"--study-name {name!r} is not in the storage.{did_you_mean(name, names)}"
-        )
+
+def _load(storage: RDBStorage, name: str) -> tuple[optuna.Study, list[TrialRecord]]:
     study = optuna.load_study(study_name=name, storage=storage)
     records = [freeze(trial) for trial in study.get_trials(deepcopy=False)]
     return study, [record for record in records if record.state != "waiting"]

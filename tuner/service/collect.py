@@ -25,7 +25,15 @@ from tuner.persist import open_manifest, read_documents_file, read_parts, write_
 from tuner.records import Document, Finding, SearchParts
 from tuner.split import assign_parts
 
-__all__ = ["Collected", "Sources", "read_sources", "split_digest", "split_sources", "store_parts"]
+__all__ = [
+    "Collected",
+    "Sources",
+    "read_findings",
+    "read_sources",
+    "split_digest",
+    "split_sources",
+    "store_parts",
+]
 
 ROWS_MIN = 20
 GROUPS_PER_PART = 4
@@ -115,7 +123,7 @@ def split_sources(sources: Sources, settings: Settings) -> Collected:
     if sources.ready is not None:
         parts = read_parts(sources.ready)
         test = read_documents_file(sources.ready / "sealed" / "test.jsonl")
-        return Collected(parts, test, ())
+        return Collected(parts, test, read_findings(sources.ready))
     findings = list(sources.findings)
     documents = [d for role in sources.documents.values() for d in role]
     roles = [name for name, found in sources.documents.items() for _ in found]
@@ -183,6 +191,15 @@ def store_parts(folder: Path, collected: Collected, settings: Settings) -> None:
         "findings": [asdict(finding) for finding in collected.findings],
     }
     write_parts(folder, collected.parts, collected.test, origin=origin)
+
+
+def read_findings(folder: Path) -> tuple[Finding, ...]:
+    """Read the findings that were stored with the parts."""
+    manifest = open_manifest(folder) or {"origin": {}}
+    return tuple(
+        Finding(**{**finding, "examples": tuple(finding["examples"])})
+        for finding in manifest["origin"].get("findings", ())
+    )
 
 
 def _exact(keys: Sequence[str]) -> list[int]:

@@ -7,7 +7,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,22 @@ from tuner.config import Settings, digest, settings_digest
 from tuner.errors import ConfigError, Interrupted, NoCompleteTrial
 from tuner.persist import FolderBlobs, open_manifest, read_parts
 from tuner.pipeline import Pipeline
-from tuner.records import Finding, Progress, StopRequested, TrialRecord
+from tuner.preprocess import check_word_lists
+from tuner.records import Finding, Progress, SearchParts, StopRequested, TrialRecord
 from tuner.report import study_note
-from tuner.search import Search, best_trial, count_trials, mask, parse_url, storage_errors
+from tuner.search import (
+    Search,
+    best_trial,
+    check_space,
+    count_trials,
+    mask,
+    parse_url,
+    storage_errors,
+)
 from tuner.service.collect import (
+    Collected,
     Sources,
+    read_findings,
     read_sources,
     split_digest,
     split_sources,
@@ -36,10 +47,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StudyPlan:
-    """A study about to run: resolved settings, its name and where everything goes."""
+    """A study about to run: resolved settings, its name and where everything goes.
+
+    `collected` is None where an earlier run has split the data already.
+    """
 
     settings: Settings
     sources: Sources
+    collected: Collected | None
     name: str
     storage_url: str
     output: Path
@@ -90,7 +105,7 @@ class _Both:
 def plan_study(
     settings: Settings, *, storage_url: str | None, output: Path, study_name: str | None
 ) -> StudyPlan:
-    """Read the data and settle the study's name and places; nothing is written.
+    """Read, check and split the data, settle the study's name and places; nothing is written.
 
     Parameters
     ----------
@@ -114,7 +129,10 @@ def plan_study(
     sources = read_sources(settings)
     identity = digest([sources.fingerprint, settings_digest(settings)])
     name = study_name or f"{settings.study.name}-{identity[:8]}"
-    return StudyPlan(settings, sources, name, url, output)
+    _check_settings(settings)
+    is_split = _is_split(output / name, name, sources, settings)
+    collected = None if is_split else split_sources(sources, settings)
+    return StudyPlan(settings, sources, collected, name, url, output)
 
 
 def run_study(
@@ -124,8 +142,14 @@ def run_study(
     progress: Progress,
     stop_requested: StopRequested = lambda: None,
     timeout_seconds: float = math.inf,
+    opened: Callable[[], None] = lambda: None,
 ) -> StudyResult:
     """Run or continue a study until it has `total` finished trials, then open the test once.
+
+    Parameters
+    ----------
+    opened
+        Called when storage and run directory have been found writable.
 
     Raises
     ------
@@ -135,7 +159,8 @@ def run_study(
         If no trial is complete at the end.
     """
     with storage_errors(plan.storage_url):
-        return _run(plan, total, progress, stop_requested, timeout_seconds)
+        deadline = time.monotonic() + timeout_seconds
+        return _run(plan, total, progress, stop_requested, deadline, opened)
 
 
 def _run(
@@ -143,18 +168,40 @@ def _run(
     total: int,
     progress: Progress,
     stop_requested: StopRequested,
-    timeout_seconds: float,
+    deadline: float,
+    opened: Callable[[], None],
 ) -> StudyResult:
-    deadline = time.monotonic() + timeout_seconds
-    findings = _ensure_parts(plan)
-    parts = read_parts(plan.folder)
-    pipeline = Pipeline(parts, FolderBlobs(plan.output / "cache"), processes=os.cpu_count() or 1)
     search = Search(
         plan.settings,
-        fingerprint=parts.fingerprint,
+        fingerprint=plan.sources.fingerprint,
         storage_url=plan.storage_url,
         study_name=plan.name,
     )
+    try:
+        if plan.collected is not None:
+            store_parts(plan.folder, plan.collected, plan.settings)
+        opened()
+        parts, findings = read_parts(plan.folder), read_findings(plan.folder)
+        cache = FolderBlobs(plan.output / "cache")
+        pipeline = Pipeline(parts, cache, processes=os.cpu_count() or 1)
+        return _search(
+            plan, search, parts, pipeline, findings, total, progress, stop_requested, deadline
+        )
+    finally:
+        search.close()
+
+
+def _search(
+    plan: StudyPlan,
+    search: Search,
+    parts: SearchParts,
+    pipeline: Pipeline,
+    findings: tuple[Finding, ...],
+    total: int,
+    progress: Progress,
+    stop_requested: StopRequested,
+    deadline: float,
+) -> StudyResult:
     results = Results(
         plan.folder,
         study=plan.name,
@@ -217,6 +264,12 @@ def _run(
     return StudyResult(outcome, plan.folder, content, findings)
 
 
+def _check_settings(settings: Settings) -> None:
+    """Try what a setting names, so that a wrong one ends the run before anything is written."""
+    check_space(settings)
+    check_word_lists(settings.preprocess)
+
+
 def _is_final(written: Mapping[str, Any] | None, finished: int) -> bool:
     """Say whether the results were written after the last of the finished trials."""
     if written is None or written["outcome"] != "complete":
@@ -224,26 +277,21 @@ def _is_final(written: Mapping[str, Any] | None, finished: int) -> bool:
     return bool(written["trials"]["complete"] + written["trials"]["pruned"] == finished)
 
 
-def _ensure_parts(plan: StudyPlan) -> tuple[Finding, ...]:
-    """Split and write the parts, unless an earlier run of the study has done so."""
-    manifest = open_manifest(plan.folder)
+def _is_split(folder: Path, name: str, sources: Sources, settings: Settings) -> bool:
+    """Say whether an earlier run has split these data with these settings."""
+    manifest = open_manifest(folder)
     if manifest is None:
-        collected = split_sources(plan.sources, plan.settings)
-        store_parts(plan.folder, collected, plan.settings)
-        return collected.findings
+        return False
     origin = manifest["origin"]
-    if manifest["fingerprint"] != plan.sources.fingerprint:
+    if manifest["fingerprint"] != sources.fingerprint:
         raise ConfigError(
-            f"--study-name {plan.name!r}: {plan.folder} holds a study of other data (fingerprint "
-            f"{manifest['fingerprint'][:12]}…, now {plan.sources.fingerprint[:12]}…); choose "
+            f"--study-name {name!r}: {folder} holds a study of other data (fingerprint "
+            f"{manifest['fingerprint'][:12]}…, now {sources.fingerprint[:12]}…); choose "
             "another --study-name or --output."
         )
-    if plan.sources.ready is None and origin["split_digest"] != split_digest(plan.settings):
+    if sources.ready is None and origin["split_digest"] != split_digest(settings):
         raise ConfigError(
-            f"--study-name {plan.name!r}: {plan.folder} was split with other settings "
+            f"--study-name {name!r}: {folder} was split with other settings "
             f"({origin['split']}); choose another --study-name or --output."
         )
-    return tuple(
-        Finding(**{**finding, "examples": tuple(finding["examples"])})
-        for finding in origin["findings"]
-    )
+    return True

@@ -35,8 +35,11 @@ def test_space_entry_can_be_given_and_taken_out():
         (("sampler.name", "tpee"), ["sampler.name", "Did you mean 'tpe'"]),
         (("split.test", 0.49), ["split", "at least 0.2 for train"]),
         (("space.model.dropout", {"low": 0, "high": 2}), ["space.model.dropout", "high", "got 2"]),
-        (("space.model.dropout", {"low": 0.5, "high": 0.1}), ["space.model.dropout", "0.5 to 0.1"]),
-        (("space.model.dropuot", {"low": 0, "high": 0.1}), ["Did you mean 'space.model.dropout'"]),
+        (
+            ("space.model.dropout", {"low": 0.5, "high": 0.1}),
+            ["space.model.dropout", "0.5 to 0.1"],
+        ),
+        (("space.model.dropuot", {"low": 0, "high": 0.1}), ["Did you mean 'model.dropout'"]),
         (("training.epochs", "many"), ["training.epochs", "integer", "'many'"]),
         (("training.learning_rate", float("nan")), ["training.learning_rate", "nan"]),
     ],

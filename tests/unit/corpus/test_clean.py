@@ -26,7 +26,12 @@ def test_label_variants_are_only_reported_when_asked():
 
 
 def test_every_copy_of_a_text_under_two_labels_is_left_out():
-    documents = [doc("很好!", "a", 2), doc("很好", "b", 3), doc("很 好", "a", 4), doc("差", "b", 5)]
+    documents = [
+        doc("很好!", "a", 2),
+        doc("很好", "b", 3),
+        doc("很 好", "a", 4),
+        doc("差", "b", 5),
+    ]
 
     kept, (finding,) = drop_conflicts(documents)
 

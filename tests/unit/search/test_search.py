@@ -1,0 +1,151 @@
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.pruners import HyperbandPruner
+
+from tuner.config import SamplerSettings, load_settings
+from tuner.errors import ConfigError, StorageError
+from tuner.search import close_storage, mask, open_storage, parse_url
+from tuner.search.owner import current_owner, is_dead
+from tuner.search.pruner import build_pruner
+from tuner.search.sampler import build_sampler
+from tuner.search.space import default_params, distributions
+
+
+def space(*overrides):
+    settings = load_settings(overrides=overrides)
+    return settings, distributions(settings)
+
+
+def test_default_space_is_static_and_frozen_depth_reaches_the_head():
+    _, found = space()
+
+    assert found["training.learning_rate"].log
+    assert found["model.frozen_depth"] == IntDistribution(0, 2)
+    assert not any(isinstance(d, CategoricalDistribution) for d in found.values())
+
+
+def test_what_has_no_meaning_for_a_backbone_is_not_asked():
+    _, found = space(("model.backbone", "textcnn"))
+
+    assert "model.pooling_power" not in found
+    assert "model.dropout" in found
+
+
+def test_choices_of_text_settings_can_be_searched():
+    settings, found = space(("space.preprocess.segmenter", {"choices": ["jieba", "characters"]}))
+
+    assert found["preprocess.segmenter"].choices == ("jieba", "characters")
+    assert default_params(settings, found)["preprocess.segmenter"] == "jieba"
+
+
+def test_defaults_are_moved_onto_the_grid_of_their_range():
+    settings, found = space(
+        ("space.training.learning_rate", {"low": 0.01, "high": 0.1}),
+        ("space.model.dropout", {"low": 0.05, "high": 0.65, "step": 0.2}),
+        ("space.training.batch_size", {"low": 16, "high": 32}),
+    )
+
+    params = default_params(settings, found)
+
+    assert params["training.learning_rate"] == 0.01
+    assert params["model.dropout"] == pytest.approx(0.25)
+    assert params["training.batch_size"] == 32
+    assert all(found[name]._contains(value) for name, value in params.items())
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        (("space.model.frozen_depth", {"low": 0, "high": 7}), "at most 2"),
+        (("space.preprocess.segmenter", {"low": 0, "high": 1}), "segmenter"),
+        (("space.model.dropout", {"low": 0.1}), "low and high"),
+        (("space.model.dropout", {"low": 0.0, "high": 0.5, "step": 0.2}), "multiple of step"),
+    ],
+)
+def test_entry_that_does_not_fit_its_setting_is_refused(override, words):
+    with pytest.raises(ConfigError, match=words):
+        space(override)
+
+
+def test_same_seed_proposes_the_same_and_another_seed_something_else():
+    import optuna
+
+    def proposal(seed):
+        study = optuna.create_study(sampler=build_sampler(SamplerSettings(name="tpe"), seed=seed))
+        return study.ask({"x": FloatDistribution(0, 1)}).params["x"]
+
+    assert proposal(1) == proposal(1) != proposal(2)
+
+
+def test_hyperband_has_explicit_resources_in_epochs():
+    settings = load_settings(overrides=[("pruner.name", "hyperband")])
+
+    pruner = build_pruner(settings.pruner, epochs_max=8)
+
+    assert isinstance(pruner, HyperbandPruner)
+    assert (pruner._min_resource, pruner._max_resource, pruner._reduction_factor) == (2, 8, 3)
+
+
+def test_this_process_is_alive_and_another_start_or_boot_is_not():
+    owner = current_owner()
+
+    assert not is_dead(owner)
+    assert is_dead({**owner, "started": owner["started"] - 100})
+    assert is_dead({**owner, "boot": "another"})
+    assert is_dead({**owner, "pid": 2**22 + 1})
+    assert is_dead(None)
+    assert not is_dead({**owner, "host": "elsewhere", "pid": 2**22 + 1})
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "sqlite://relative.db", "sqlite:///", "mysql://u@h/d", "redis://h"]
+)
+def test_malformed_storage_url_is_a_settings_error(url):
+    with pytest.raises(ConfigError, match="--storage"):
+        parse_url(url)
+
+
+def test_password_is_hidden():
+    assert mask("postgresql://ann:secret@db/x") == "postgresql://ann:***@db/x"
+
+
+def test_unreachable_database_is_a_storage_error_without_the_password():
+    with pytest.raises(StorageError) as caught:
+        open_storage("postgresql://ann:secret@127.0.0.1:9/x", create=True)
+
+    assert "secret" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
+
+
+def test_file_that_is_no_database_is_left_alone(tmp_path):
+    path = tmp_path / "study.db"
+    path.write_text("my notes")
+
+    with pytest.raises(StorageError, match="no SQLite database"):
+        open_storage(f"sqlite:///{path}", create=True)
+
+    assert path.read_text() == "my notes"
+
+
+def test_missing_file_is_not_created_for_a_reader(tmp_path):
+    with pytest.raises(ConfigError, match="no such file"):
+        open_storage(f"sqlite:///{tmp_path / 'nowhere.db'}", create=False)
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_sqlite_takes_the_write_lock_at_begin_and_keeps_a_log(tmp_path):
+    import sqlalchemy
+
+    storage = open_storage(f"sqlite:///{tmp_path / 'a.db'}", create=True)
+
+    with storage.engine.begin() as connection:
+        mode = connection.execute(sqlalchemy.text("PRAGMA journal_mode")).scalar()
+        other = __import__("sqlite3").connect(tmp_path / "a.db", timeout=0)
+        with pytest.raises(Exception, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+    close_storage(storage)
+
+    assert mode == "wal"
+    assert (tmp_path / "a.db").stat().st_size > 0

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+
+from tuner.config import load_settings
+from tuner.errors import Interrupted, TrialFailed
+from tuner.features import Encoded
+from tuner.records import TrialSeeds
+from tuner.training import LabelledTexts, fit, prepare_fit
+from tuner.training.program import Program
+from tuner.training.rates import discriminative_learning_rates
+
+SETTINGS = {
+    "model.embedding_width": 4, "model.width": 4, "training.batch_size": 8,
+    "training.learning_rate": 0.05, "model.token_dropout": 0.0, "model.dropout": 0.0,
+    "training.epochs": 5, "training.fine_tune_epochs": 3, "training.patience": 9,
+}  # fmt: skip
+
+
+def settings(**changes):
+    return load_settings(overrides=[*SETTINGS.items(), *changes.items()])
+
+
+def part(n, seed):
+    """Texts of three tokens; the first one tells the class."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 2, n).astype(np.int32)
+    ids = generator.integers(4, 20, (n, 3))
+    ids[:, 0] = 2 + labels
+    return LabelledTexts(Encoded(ids.ravel().astype(np.int32), np.full(n, 3, np.int32)), labels)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return prepare_fit(
+        part(64, 0), part(24, 1), part(24, 2), vocabulary_size=20, max_tokens=3, classes=["a", "b"]
+    )
+
+
+def run(data, *, seeds=TrialSeeds(1, 2, 3), stop=lambda: None, **changes):
+    seen = []
+
+    def report(*, epochs_completed, value):
+        seen.append((epochs_completed, value))
+
+    outcome = fit(settings(**changes), data, seeds=seeds, report=report, stop_requested=stop)
+    return outcome, seen
+
+
+def test_both_phases_learn_and_report_every_epoch(data):
+    outcome, seen = run(data)
+
+    assert [step for step, _ in seen] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert outcome.value > 0.9
+    assert outcome.best_epoch in range(1, 9)
+    assert outcome.validation.macro_f1 == max(value for _, value in seen)
+
+
+def test_same_seeds_give_the_same_weights_bit_for_bit(data):
+    (first, seen), (second, seen_again) = run(data), run(data)
+
+    assert seen == seen_again
+    assert all(np.array_equal(first.weights[name], second.weights[name]) for name in first.weights)
+
+
+def test_second_phase_begins_at_its_own_step_though_the_first_stopped_early(data):
+    _, seen = run(data, **{"training.patience": 1, "training.learning_rate": 1e-9})
+
+    assert [step for step, _ in seen] == [1, 2, 6, 7]
+
+
+def test_class_weights_smoothing_and_decay_are_accepted(data):
+    outcome, _ = run(data, **{
+        "training.class_weights": "balanced", "training.label_smoothing": 0.1,
+        "training.layer_decay": 2.6, "model.frozen_depth": 1, "regularization.l1": 1e-6,
+    })  # fmt: skip
+
+    assert np.isfinite(outcome.value)
+
+
+def test_loss_that_is_not_finite_fails_the_trial_with_its_epoch(data, monkeypatch):
+    monkeypatch.setattr(Program, "train", lambda *_, **__: float("nan"))
+
+    with pytest.raises(TrialFailed, match="diverged: the loss is nan in epoch 1"):
+        run(data)
+
+
+def test_memory_that_runs_out_fails_the_trial_with_a_hint(data, monkeypatch):
+    def exhausted(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(Program, "train", exhausted)
+
+    with pytest.raises(TrialFailed, match="out of memory: try a smaller training.batch_size"):
+        run(data)
+
+
+def test_signal_stops_between_two_calls(data):
+    calls = iter(range(100))
+
+    def stop():
+        if next(calls) == 3:
+            raise Interrupted(15)
+
+    with pytest.raises(Interrupted):
+        run(data, stop=stop)
+
+
+def test_rates_fall_towards_the_input_by_the_ratio():
+    assert discriminative_learning_rates(2.6, decay=2.6, n_groups=3) == pytest.approx(
+        (1 / 2.6, 1.0, 2.6)
+    )

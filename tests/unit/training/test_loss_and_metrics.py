@@ -1,0 +1,63 @@
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tuner.training import score
+from tuner.training.loss import class_weights, cross_entropy
+
+
+def loss(**changes):
+    arguments = {
+        "row_weights": tf.constant([1.0, 1.0]),
+        "class_weights": tf.constant([1.0, 1.0]),
+        "label_smoothing": tf.constant(0.0),
+    } | changes
+    logits = tf.constant([[math.log(3.0), 0.0], [0.0, 0.0]])  # probabilities 3/4, 1/4; 1/2, 1/2
+    return float(cross_entropy(logits, tf.constant([0, 1]), **arguments))
+
+
+def test_cross_entropy_by_hand():
+    assert loss() == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
+
+
+def test_rows_that_fill_up_the_batch_do_not_count():
+    assert loss(row_weights=tf.constant([1.0, 0.0])) == pytest.approx(math.log(4 / 3))
+
+
+def test_class_weights_weigh_the_mean():
+    weighted = loss(class_weights=tf.constant([3.0, 1.0]))
+
+    assert weighted == pytest.approx((3 * math.log(4 / 3) + math.log(2)) / 4)
+
+
+def test_label_smoothing_spreads_the_target():
+    smoothed = loss(row_weights=tf.constant([1.0, 0.0]), label_smoothing=tf.constant(0.2))
+
+    # 0.8 of the target, and 0.2 of the mean over both classes
+    assert smoothed == pytest.approx(0.8 * math.log(4 / 3) + 0.1 * (math.log(4 / 3) + math.log(4)))
+
+
+def test_balanced_weights_are_those_of_scikit_learn():
+    labels = np.array([0, 0, 0, 1], np.int32)
+
+    assert class_weights(labels, 3, "balanced").tolist() == pytest.approx([4 / 9, 4 / 3, 1.0])
+    assert class_weights(labels, 3, "none").tolist() == [1.0, 1.0, 1.0]
+
+
+def test_scores_by_hand():
+    labels = np.array([0, 0, 1, 1], np.int32)
+    predicted = np.array([0, 1, 1, 1], np.int32)
+    probabilities = np.array([[0.5, 0.5], [0.25, 0.75], [0.5, 0.5], [0.25, 0.75]], np.float32)
+
+    scores = score(labels, predicted, ["a", "b"], probabilities=probabilities)
+
+    assert scores.accuracy == 0.75
+    assert scores.macro_f1 == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert scores.per_class["b"] == pytest.approx(
+        {"precision": 2 / 3, "recall": 1.0, "f1": 0.8, "support": 2}
+    )
+    assert scores.log_loss == pytest.approx(
+        -(math.log(0.5) + math.log(0.25) + math.log(0.5) + math.log(0.75)) / 4
+    )
