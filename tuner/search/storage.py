@@ -146,9 +146,14 @@ def close_storage(storage: RDBStorage) -> None:
     storage.engine.dispose()
 
 
-def cached_storage(url: str) -> BaseStorage:
+@contextmanager
+def cached_storage(url: str) -> Iterator[BaseStorage]:
     """Open a storage behind Optuna's cache of finished trials, for readers."""
-    return optuna.storages.get_storage(open_storage(url, create=False))
+    storage = open_storage(url, create=False)
+    try:
+        yield optuna.storages.get_storage(storage)
+    finally:
+        close_storage(storage)
 
 
 def _prepare_file(path: Path, url: str) -> None:

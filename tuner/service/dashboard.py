@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,18 +53,21 @@ def serve_dashboard(
     import optuna_dashboard
     import waitress
 
-    with storage_errors(storage_url):
-        # The cache makes a refresh read only what is new.
-        application = optuna_dashboard.wsgi(cached_storage(storage_url))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The cache makes a refresh read only what is new.
+    with storage_errors(storage_url), cached_storage(storage_url) as storage:
         try:
-            server = waitress.create_server(application, host=host, port=port, threads=4)
+            listener = socket.create_server((host, port), family=family)
         except OSError as error:
             raise ConfigError(
                 f"--port must be free; {port} on {host} is not: {error.strerror}."
             ) from error
-        address = f"http://{host}:{server.effective_port}/dashboard/"
-        ready(address)
-        try:
-            server.run()
-        finally:
-            server.close()
+        with listener:
+            application = optuna_dashboard.wsgi(storage)
+            server = waitress.create_server(application, sockets=[listener], threads=4)
+            shown = f"[{host}]" if ":" in host else host
+            ready(f"http://{shown}:{listener.getsockname()[1]}/dashboard/")
+            try:
+                server.run()
+            finally:
+                server.close()

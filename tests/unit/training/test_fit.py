@@ -36,13 +36,16 @@ def data():
     )
 
 
-def run(data, *, seeds=TrialSeeds(1, 2, 3), stop=lambda: None, **changes):
+SEEDS = TrialSeeds(1, 2, 3)
+
+
+def run(data, *, stop=lambda: None, **changes):
     seen = []
 
     def report(*, epochs_completed, value):
         seen.append((epochs_completed, value))
 
-    outcome = fit(settings(**changes), data, seeds=seeds, report=report, stop_requested=stop)
+    outcome = fit(settings(**changes), data, seeds=SEEDS, report=report, stop_requested=stop)
     return outcome, seen
 
 
