@@ -9,10 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from tuner.persist import disk_errors
 
 __all__ = ["log_to_file", "log_to_stderr"]
+
+
+class _CurrentStderr(logging.StreamHandler[TextIO]):
+    """Writes to whatever stderr is at the time: a live view puts itself in its place."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
 
 
 def log_to_stderr(*, verbose: bool, quiet: bool) -> None:
@@ -22,7 +31,7 @@ def log_to_stderr(*, verbose: bool, quiet: bool) -> None:
     logger.propagate = False
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _CurrentStderr()
     handler.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logger.addHandler(handler)

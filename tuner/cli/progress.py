@@ -154,7 +154,6 @@ class LiveView:
         )
 
     def __enter__(self) -> LiveView:
-        self._live.__enter__()
         return self
 
     def __exit__(
@@ -164,11 +163,13 @@ class LiveView:
         traceback: TracebackType | None,
     ) -> None:
         self._running = None
-        self._live.__exit__(kind, error, traceback)
+        if self._live.is_started:
+            self._live.__exit__(kind, error, traceback)
 
     def study_started(self, trials: Sequence[TrialRecord]) -> None:
-        """Take over the counts."""
+        """Take over the counts and begin to draw."""
         self._tally.begin(trials)
+        self._live.__enter__()
 
     def trial_started(self, number: int, params: Mapping[str, Any]) -> None:
         """Show the new trial."""
