@@ -125,7 +125,14 @@ class Pipeline:
     ) -> StoredModel:
         """Put a trial's weights together with all that a prediction needs."""
         prepared = self.prepare(settings)
-        resolved = settings.model_copy(update={"preprocess": prepared.preprocess})
+        # Where the data lay is nobody's business, and a URL may hold a password.
+        nowhere = dict.fromkeys(("path", "query", "validation", "test"))
+        resolved = settings.model_copy(
+            update={
+                "preprocess": prepared.preprocess,
+                "data": settings.data.model_copy(update=nowhere),
+            }
+        )
         return StoredModel(
             settings=resolved.model_dump(mode="json"),
             vocabulary=tuple(prepared.encoder.vocabulary),

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from tuner.errors import DataError
 from tuner.persist.atomic import disk_errors, write_json, write_text
 from tuner.records import Document, SearchParts
@@ -157,6 +159,14 @@ class SealedTest:
             Name to digest of every model that is about to be measured, all in one opening. The
             same winner again is no new reading.
         """
+        with disk_errors(self._ledger):
+            self._ledger.parent.mkdir(parents=True, exist_ok=True)
+            # Two processes that finish one study at the same moment read it once.
+            with FileLock(f"{self._ledger}.lock"):
+                self._write_entry(models)
+        return read_documents_file(self._test)
+
+    def _write_entry(self, models: Mapping[str, str]) -> None:
         known = any(
             entry.get("models", {}).get("winner") == models["winner"] for entry in self.entries()
         )
@@ -166,10 +176,7 @@ class SealedTest:
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "models": dict(models),
             }
-            with disk_errors(self._ledger):
-                self._ledger.parent.mkdir(parents=True, exist_ok=True)
-                with self._ledger.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-        return read_documents_file(self._test)
+            with self._ledger.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())

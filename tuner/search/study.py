@@ -20,7 +20,7 @@ from tuner.config import (
     settings_digest,
     settings_record,
 )
-from tuner.errors import ConfigError, Interrupted, TooManyFailures, TrialFailed
+from tuner.errors import ConfigError, Interrupted, StorageError, TooManyFailures, TrialFailed
 from tuner.records import Progress, StopRequested, TrialOutcome, TrialRecord
 from tuner.search.freeze import freeze
 from tuner.search.objective import RunTrial, TrialReport, trial_seeds
@@ -223,8 +223,9 @@ class Search:
         except (TrialFailed, ConfigError) as failure:
             # A setting out of its rule can come up only in this combination of the space.
             self._fail(trial, str(failure))
-        except Interrupted as interruption:
-            self._fail(trial, str(interruption), retry=True)
+        except (Interrupted, StorageError) as cut_off:
+            # A signal or a full disk says nothing about the configuration: it runs again.
+            self._fail(trial, str(cut_off), retry=True)
             raise
         except BaseException as error:
             # A bug, or the storage itself: leave no orphan behind if that can be helped.

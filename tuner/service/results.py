@@ -92,13 +92,15 @@ class Results:
 
     def trial_finished(self, trial: TrialRecord) -> None:
         """Rewrite what has changed; weights that can no longer win are let go."""
-        trials = self._read_trials()
-        best = best_trial(trials, self.settings.direction)
-        if best is not None and best.number != self._written_best:
-            self.write_best(best, trials, outcome="running")
-        self._drop_weights(trials, best)
-        if time.monotonic() - self._tables_written > _TABLE_SECONDS:
-            self.write_tables(trials, outcome="running")
+        # One process at a time: another one's newer best must not be overwritten by an older.
+        with self._blobs.lock("results"):
+            trials = self._read_trials()
+            best = best_trial(trials, self.settings.direction)
+            if best is not None and best.number != self._written_best:
+                self._write_best(best, trials, outcome="running", test=None, baselines={})
+            self._drop_weights(trials, best)
+            if time.monotonic() - self._tables_written > _TABLE_SECONDS:
+                self.write_tables(trials, outcome="running")
 
     # -- files --------------------------------------------------------------------------------
 
@@ -108,10 +110,22 @@ class Results:
         trials: Sequence[TrialRecord],
         *,
         outcome: str,
-        test: Mapping[str, Any] | None = None,
-        baselines: Mapping[str, Any] | None = None,
+        test: Mapping[str, Any],
+        baselines: Mapping[str, Any],
     ) -> dict[str, Any]:
         """Write `best_model/`, then `best_params.json`, and give the latter's content."""
+        with self._blobs.lock("results"):
+            return self._write_best(best, trials, outcome=outcome, test=test, baselines=baselines)
+
+    def _write_best(
+        self,
+        best: TrialRecord,
+        trials: Sequence[TrialRecord],
+        *,
+        outcome: str,
+        test: Mapping[str, Any] | None,
+        baselines: Mapping[str, Any],
+    ) -> dict[str, Any]:
         content = best_params(
             study=self.study,
             settings=self.settings,
@@ -122,7 +136,7 @@ class Results:
             versions=versions(),
             test=test,
             reads=self.sealed.reads,
-            baselines=baselines or {},
+            baselines=baselines,
             outcome=outcome,
         )
         about = {
@@ -208,5 +222,6 @@ class Results:
         }
         for trial in trials:
             digest = trial.attributes.get("weights")
-            if digest is not None and digest not in kept:
+            # A running trial's weights lie here before it is told; they may yet win.
+            if trial.state != "running" and digest is not None and digest not in kept:
                 self._blobs.delete(str(digest))
