@@ -10,11 +10,26 @@ from tests.conftest import SMALL, command, environment, make_rows, run_tuner, wr
 
 def test_two_starts_at_once_share_one_study_and_read_the_test_once(tmp_path):
     write_csv(tmp_path / "reviews.csv", make_rows(120))
-    line = command("--data", "reviews.csv", "--trials", "8", *SMALL, "--study-name", "s",
-                   module="tuner.optimize")  # fmt: skip
+    line = command(
+        "--data",
+        "reviews.csv",
+        "--trials",
+        "8",
+        *SMALL,
+        "--study-name",
+        "s",
+        module="tuner.optimize",
+    )
     processes = [
-        subprocess.Popen(line, cwd=tmp_path, env=environment(), text=True, encoding="utf-8",
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+        subprocess.Popen(
+            line,
+            cwd=tmp_path,
+            env=environment(),
+            text=True,
+            encoding="utf-8",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         for _ in range(2)
     ]
     said = [process.communicate(timeout=300)[0] for process in processes]

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -22,6 +22,13 @@ class _CurrentStderr(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr
         super().emit(record)
+
+
+class _LogFile(logging.FileHandler):
+    """A log file that keeps silent when the disk is full: the run says so in its own line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Drop the line."""
 
 
 def log_to_stderr(*, verbose: bool, quiet: bool) -> None:
@@ -44,7 +51,7 @@ def log_to_file(folder: Path) -> Iterator[Path]:
     path = folder / "logs" / f"optimize-{now:%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(path, encoding="utf-8")
+        handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logger = logging.getLogger("tuner")
     logger.addHandler(handler)
@@ -55,4 +62,5 @@ def log_to_file(folder: Path) -> Iterator[Path]:
         raise
     finally:
         logger.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()
