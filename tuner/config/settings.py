@@ -235,7 +235,7 @@ class SpaceEntry(_Section):
 
 
 DEFAULT_SPACE: dict[str, SpaceEntry] = {
-    "training.learning_rate": SpaceEntry(low=5e-4, high=1e-2, log=True),
+    "training.learning_rate": SpaceEntry(low=5e-4, high=2e-2, log=True),
     "training.fine_tune_scale": SpaceEntry(low=0.03, high=1.0, log=True),
     "regularization.l1": SpaceEntry(low=1e-8, high=1e-4, log=True),
     "regularization.l2": SpaceEntry(low=1e-8, high=1e-3, log=True),

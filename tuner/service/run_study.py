@@ -44,6 +44,8 @@ __all__ = ["StudyPlan", "StudyResult", "plan_study", "run_study"]
 
 _log = logging.getLogger(__name__)
 
+STEPS_WANTED = 300  # below, a network from scratch has hardly left its initial weights
+
 
 @dataclass(frozen=True, slots=True)
 class StudyPlan:
@@ -227,6 +229,7 @@ def _search(
             "another reading, and its score a little less honest",
             results.sealed.reads,
         )
+    _hint_at_few_steps(plan.settings, len(parts.train))
     # Before the first trial, so that a setting that cannot work ends the run, not a trial.
     if finished < total:
         pipeline.prepare(plan.settings)
@@ -268,6 +271,23 @@ def _check_settings(settings: Settings) -> None:
     """Try what a setting names, so that a wrong one ends the run before anything is written."""
     check_space(settings)
     check_word_lists(settings.preprocess)
+
+
+def _hint_at_few_steps(settings: Settings, n_train: int) -> None:
+    """Say so when a trial is too short to learn: few rows make few steps an epoch."""
+    training = settings.training
+    steps_an_epoch = -(-n_train // training.batch_size)
+    steps = steps_an_epoch * training.epochs
+    if steps < STEPS_WANTED:
+        _log.warning(
+            "phase one has only %d steps (%d train rows, %d epochs, batches of %d); with so few "
+            "rows try --epochs %d, or a smaller training.batch_size",
+            steps,
+            n_train,
+            training.epochs,
+            training.batch_size,
+            -(-STEPS_WANTED // steps_an_epoch),
+        )
 
 
 def _is_final(written: Mapping[str, Any] | None, finished: int) -> bool:
