@@ -185,25 +185,18 @@ def _tally(plan: StudyPlan, trials: int) -> Tally:
 def _show_plan(plan: StudyPlan, trials: int, *, as_json: bool) -> int:
     from tuner.cli.findings import show_findings
     from tuner.config import settings_record
+    from tuner.report import data_summary
     from tuner.search import mask
     from tuner.service import split_sources
 
     collected = plan.collected or split_sources(plan.sources, plan.settings)
-    parts = collected.parts
     shown: dict[str, Any] = {
         "study": plan.name,
         "folder": str(plan.folder),
         "storage": mask(plan.storage_url),
         "trials": trials,
         "epochs_per_trial": plan.settings.epochs_max,
-        "data": {
-            "fingerprint": parts.fingerprint,
-            "train": len(parts.train),
-            "validation": len(parts.validation),
-            "selection": len(parts.selection),
-            "test": parts.n_test,
-            "classes": list(parts.classes),
-        },
+        "data": data_summary(collected.parts),
         "settings": settings_record(plan.settings),
     }
     click.echo("dry run: nothing is written", err=True)

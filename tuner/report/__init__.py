@@ -1,7 +1,7 @@
 """Records in, text out: the best-params JSON, tables, the dashboard's note."""
 
-from tuner.report.best_params import best_params
+from tuner.report.best_params import best_params, data_summary
 from tuner.report.note import study_note
 from tuner.report.tables import csv_cell, trials_csv
 
-__all__ = ["best_params", "csv_cell", "study_note", "trials_csv"]
+__all__ = ["best_params", "csv_cell", "data_summary", "study_note", "trials_csv"]

@@ -8,10 +8,22 @@ from typing import Any
 from tuner.config import Settings, settings_record
 from tuner.records import SearchParts, TrialRecord
 
-__all__ = ["SCHEMA", "best_params"]
+__all__ = ["SCHEMA", "best_params", "data_summary"]
 
 SCHEMA = 1
 _NOT_READ: dict[str, Any] = {"accuracy": None, "macro_f1": None}
+
+
+def data_summary(parts: SearchParts) -> dict[str, Any]:
+    """Give fingerprint, rows per part and class names."""
+    return {
+        "fingerprint": parts.fingerprint,
+        "train": len(parts.train),
+        "validation": len(parts.validation),
+        "selection": len(parts.selection),
+        "test": parts.n_test,
+        "classes": list(parts.classes),
+    }
 
 
 def best_params(
@@ -58,14 +70,7 @@ def best_params(
         "test": {**(_NOT_READ if test is None else test), "n": parts.n_test, "reads": reads},
         "baselines": dict(baselines),
         "trials": {name: counts[name] for name in ("complete", "pruned", "failed", "retried")},
-        "data": {
-            "fingerprint": parts.fingerprint,
-            "train": len(parts.train),
-            "validation": len(parts.validation),
-            "selection": len(parts.selection),
-            "test": parts.n_test,
-            "classes": list(parts.classes),
-        },
+        "data": data_summary(parts),
         "seed": settings.study.seed,
         "versions": dict(versions),
         "config": settings_record(settings),

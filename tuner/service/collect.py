@@ -273,7 +273,7 @@ def _duplicate_findings(
                 "exact_duplicates",
                 "warning",
                 len(copies),
-                f"rows that repeat an earlier text ({len(copies) / len(keys):.0%} of all), "
+                f"rows that repeat an earlier text ({len(copies) / len(keys):.1%} of all), "
                 "kept on one side of the split",
                 tuple(excerpt(documents[row]) for row in copies[:N_EXAMPLES]),
             )

@@ -24,7 +24,7 @@ from tuner.persist import (
 )
 from tuner.pipeline import Pipeline
 from tuner.records import Finding, SearchParts, TrialOutcome, TrialRecord
-from tuner.report import best_params, trials_csv
+from tuner.report import best_params, data_summary, trials_csv
 from tuner.search import all_params, best_trial, count_trials
 from tuner.service.versions import versions
 
@@ -173,12 +173,7 @@ class Results:
                 "seconds": round(sum(trial.seconds or 0.0 for trial in trials), 1),
                 "sealed_test_reads": self.sealed.reads,
                 "data": {
-                    "fingerprint": self.parts.fingerprint,
-                    "train": len(self.parts.train),
-                    "validation": len(self.parts.validation),
-                    "selection": len(self.parts.selection),
-                    "test": self.parts.n_test,
-                    "classes": list(self.parts.classes),
+                    **data_summary(self.parts),
                     "findings": [asdict(finding) for finding in self.findings],
                 },
                 "settings": settings_record(self.settings),
