@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import tempfile
 import warnings
@@ -123,4 +124,4 @@ def _private_cache_folder() -> str:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return tempfile.mkdtemp(prefix="tuner-")
-    return str(folder)
+    return str(folder) if os.access(folder, os.W_OK) else tempfile.mkdtemp(prefix="tuner-")

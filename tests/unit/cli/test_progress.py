@@ -1,0 +1,82 @@
+import io
+import logging
+import signal
+
+import pytest
+from rich.console import Console
+
+from tuner.cli.progress import LineView, LiveView, Tally
+from tuner.cli.signals import Signals
+from tuner.errors import Interrupted
+from tuner.records import TrialRecord
+
+
+def record(number, state="complete", value=None, seconds=2.0, **attributes):
+    return TrialRecord(number, number, state, value, {"model.dropout": 0.25}, {1: 0.4, 2: 0.5},
+                       attributes, None, seconds)  # fmt: skip
+
+
+def test_tally_counts_and_estimates_without_the_first_trial():
+    tally = Tally(10, "macro_f1", "maximize")
+
+    for trial in (record(0, value=0.5, seconds=60.0), record(1, "pruned"),
+                  record(2, "failed"), record(3, value=0.7)):  # fmt: skip
+        tally.add(trial)
+
+    assert (tally.finished, tally.pruned, tally.failed) == (3, 1, 1)
+    assert tally.best.number == 3
+    assert tally.seconds_left == 7 * 2.0
+
+
+def test_lower_is_better_for_a_loss():
+    tally = Tally(10, "log_loss", "minimize")
+
+    assert [tally.add(record(n, value=v)) for n, v in enumerate([0.7, 0.9, 0.5])] == [
+        True, False, True,
+    ]  # fmt: skip
+
+
+def test_lines_say_what_became_of_each_trial(caplog):
+    logging.getLogger("tuner").propagate = True
+    view = LineView(Tally(3, "macro_f1", "maximize"))
+    with caplog.at_level(logging.INFO, "tuner.progress"):
+        view.trial_finished(record(0, value=0.5))
+        view.trial_finished(record(1, "pruned"))
+        view.trial_finished(record(2, "failed", failure="diverged"))
+
+    first, second, third = [entry.getMessage() for entry in caplog.records]
+    assert "trial 0 macro_f1 0.5000 *" in first and "1/3 finished" in first
+    assert "pruned after epoch 2" in second
+    assert "failed: diverged" in third
+
+
+def test_live_view_draws_counts_curve_and_best():
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120)
+    with LiveView(Tally(4, "macro_f1", "maximize"), console, title="评论") as view:
+        view.study_started([record(0, value=0.8)])
+        view.trial_started(1, {"model.dropout": 0.5})
+        view.epoch_finished(1, 1, 0.25)
+        view.epoch_finished(1, 2, 0.75)
+        view._live.refresh()
+
+    drawn = screen.getvalue()
+    assert "评论" in drawn
+    assert "1/4 finished" in drawn
+    assert "macro_f1 0.8000" in drawn
+    assert "trial 1  ▁█ 0.7500" in drawn
+
+
+def test_signal_raises_at_once_before_it_is_polled_and_waits_afterwards():
+    with Signals() as signals, pytest.raises(Interrupted) as caught:
+        signal.raise_signal(signal.SIGTERM)
+    assert caught.value.exit_code == 143
+
+    with Signals() as signals:
+        signals.stop_requested()
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Interrupted) as caught:
+            signals.stop_requested()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert caught.value.exit_code == 130
