@@ -36,7 +36,7 @@ def value_of(settings) -> float:
     return 1.0 / (1.0 + distance)
 
 
-def run_fake(settings, seeds, report, stop_requested, *, epochs=4, before_epoch=None):
+def run_fake(settings, *, seeds, report, stop_requested, epochs=4, before_epoch=None):
     value = value_of(settings)
     for epoch in range(1, epochs + 1):
         stop_requested()

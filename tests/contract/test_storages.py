@@ -123,7 +123,7 @@ def die_in_epoch(url, epoch):
         if now == epoch:
             os.kill(os.getpid(), 9)
 
-    run(search(url), 6, run_trial=lambda *a: run_fake(*a, before_epoch=kill))
+    run(search(url), 6, run_trial=lambda *a, **k: run_fake(*a, **k, before_epoch=kill))
 
 
 def test_killed_process_leaves_no_running_trial_and_loses_no_finished_one(url):
@@ -204,10 +204,10 @@ def test_equal_proposal_takes_the_finished_value_over(url):
 def failing(reason, every=1):
     calls = iter(range(1000))
 
-    def run_trial(*arguments):
+    def run_trial(settings, **arguments):
         if next(calls) % every == 0:
             raise TrialFailed(reason)
-        return run_fake(*arguments)
+        return run_fake(settings, **arguments)
 
     return run_trial
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import optuna
 
@@ -12,8 +12,19 @@ from tuner.seeds import Stream, derive_seed
 
 __all__ = ["RunTrial", "TrialReport", "trial_seeds"]
 
-RunTrial = Callable[[Settings, TrialSeeds, Report, StopRequested], TrialOutcome]
-"""What runs a configuration: the pipeline, or a fake in tests."""
+
+class RunTrial(Protocol):
+    """What runs a configuration once: the pipeline, or a fake in tests."""
+
+    def __call__(
+        self,
+        settings: Settings,
+        *,
+        seeds: TrialSeeds,
+        report: Report,
+        stop_requested: StopRequested,
+    ) -> TrialOutcome:
+        """Run it and give its outcome."""
 
 
 def trial_seeds(study_seed: int, origin: int) -> TrialSeeds:

@@ -207,9 +207,9 @@ class Search:
             progress.trial_started(trial.number, params)
             outcome = run_trial(
                 apply_params(self.settings, params),
-                trial_seeds(seed, origin),
-                TrialReport(trial, progress, may_prune=origin != 0),
-                stop_requested,
+                seeds=trial_seeds(seed, origin),
+                report=TrialReport(trial, progress, may_prune=origin != 0),
+                stop_requested=stop_requested,
             )
             if not math.isfinite(outcome.value):
                 raise TrialFailed(

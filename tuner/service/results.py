@@ -53,7 +53,7 @@ class Results:
         study: str,
         settings: Settings,
         parts: SearchParts,
-        findings: Sequence[Finding],
+        findings: tuple[Finding, ...],
         storage: str,
         pipeline: Pipeline,
         read_trials: Callable[[], list[TrialRecord]],
@@ -65,7 +65,7 @@ class Results:
         self.findings = findings
         self.sealed = SealedTest(folder)
         self._storage = storage
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._read_trials = read_trials
         self._blobs = FolderBlobs(folder / "blobs")
         self._written_best: int | None = None
@@ -197,7 +197,7 @@ class Results:
                 "Continue the study with the --output it was begun with."
             )
         settings = apply_params(self.settings, trial.params)
-        return self._pipeline.stored_model(settings, unpack_arrays(content), dict(about))
+        return self.pipeline.stored_model(settings, unpack_arrays(content), dict(about))
 
     def read_best(self) -> dict[str, Any] | None:
         """Read `best_params.json`; None where there is none."""

@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tuner.errors import ConfigError, Interrupted, NoCompleteTrial
 from tuner.persist import FolderBlobs, open_manifest, read_parts
 from tuner.pipeline import Pipeline
 from tuner.preprocess import check_word_lists
-from tuner.records import Finding, Progress, SearchParts, StopRequested, TrialRecord
+from tuner.records import Finding, Progress, StopRequested, TrialRecord
 from tuner.report import study_note
 from tuner.search import (
     Search,
@@ -160,65 +161,51 @@ def run_study(
     NoCompleteTrial
         If no trial is complete at the end.
     """
-    with storage_errors(plan.storage_url):
-        deadline = time.monotonic() + timeout_seconds
-        return _run(plan, total, progress, stop_requested, deadline, opened)
+    deadline = time.monotonic() + timeout_seconds
+    with storage_errors(plan.storage_url), closing(_open_search(plan)) as search:
+        results = _open_results(plan, search)
+        opened()
+        finished = search.counts()["finished"]
+        written = results.read_best()
+        if finished >= total and _is_final(written, finished):
+            return StudyResult("nothing to do", plan.folder, written or {}, results.findings)
+        _say_where_it_stands(plan, search, results, total)
+        if finished < total:
+            # Before the first trial, so that a setting that cannot work ends the run, not a trial.
+            results.pipeline.prepare(plan.settings)
+        progress.study_started(search.trials())
+        outcome = _run_trials(search, results, total, progress, stop_requested, deadline)
+        return _finish(plan, search, results, outcome)
 
 
-def _run(
-    plan: StudyPlan,
-    total: int,
-    progress: Progress,
-    stop_requested: StopRequested,
-    deadline: float,
-    opened: Callable[[], None],
-) -> StudyResult:
-    search = Search(
+def _open_search(plan: StudyPlan) -> Search:
+    return Search(
         plan.settings,
         fingerprint=plan.sources.fingerprint,
         storage_url=plan.storage_url,
         study_name=plan.name,
     )
-    try:
-        if plan.collected is not None:
-            store_parts(plan.folder, plan.collected, plan.settings)
-        opened()
-        parts, findings = read_parts(plan.folder), read_findings(plan.folder)
-        cache = FolderBlobs(plan.output / "cache")
-        pipeline = Pipeline(parts, cache, processes=os.cpu_count() or 1)
-        return _search(
-            plan, search, parts, pipeline, findings, total, progress, stop_requested, deadline
-        )
-    finally:
-        search.close()
 
 
-def _search(
-    plan: StudyPlan,
-    search: Search,
-    parts: SearchParts,
-    pipeline: Pipeline,
-    findings: tuple[Finding, ...],
-    total: int,
-    progress: Progress,
-    stop_requested: StopRequested,
-    deadline: float,
-) -> StudyResult:
-    results = Results(
+def _open_results(plan: StudyPlan, search: Search) -> Results:
+    if plan.collected is not None:
+        store_parts(plan.folder, plan.collected, plan.settings)
+    parts = read_parts(plan.folder)
+    cache = FolderBlobs(plan.output / "cache")
+    return Results(
         plan.folder,
         study=plan.name,
         settings=plan.settings,
         parts=parts,
-        findings=findings,
+        findings=read_findings(plan.folder),
         storage=mask(plan.storage_url),
-        pipeline=pipeline,
+        pipeline=Pipeline(parts, cache, processes=os.cpu_count() or 1),
         read_trials=search.trials,
     )
-    counts = search.counts()
-    finished = counts["finished"]
-    written = results.read_best()
-    if finished >= total and _is_final(written, finished):
-        return StudyResult("nothing to do", plan.folder, written or {}, findings)
+
+
+def _say_where_it_stands(plan: StudyPlan, search: Search, results: Results, total: int) -> None:
+    finished = search.counts()["finished"]
     if finished:
         _log.info("continuing study %s: %d of %d trials are finished", plan.name, finished, total)
     if search.n_reaped:
@@ -229,16 +216,22 @@ def _search(
             "another reading, and its score a little less honest",
             results.sealed.reads,
         )
-    _hint_at_few_steps(plan.settings, len(parts.train))
-    # Before the first trial, so that a setting that cannot work ends the run, not a trial.
-    if finished < total:
-        pipeline.prepare(plan.settings)
-    progress.study_started(search.trials())
+    _hint_at_few_steps(plan.settings, len(results.parts.train))
+
+
+def _run_trials(
+    search: Search,
+    results: Results,
+    total: int,
+    progress: Progress,
+    stop_requested: StopRequested,
+    deadline: float,
+) -> str:
+    """Run the search and give its outcome; whatever ends it, the tables say so."""
+    outcome = "failed"
     try:
         outcome = search.run(
-            lambda settings, seeds, report, stop: pipeline.run_trial(
-                settings, seeds=seeds, report=report, stop_requested=stop
-            ),
+            results.pipeline.run_trial,
             total=total,
             progress=_Both(results, progress),
             stop_requested=stop_requested,
@@ -246,25 +239,29 @@ def _search(
             deadline=deadline,
         )
     except Interrupted:
-        results.write_tables(search.trials(), outcome="interrupted")
+        outcome = "interrupted"
         raise
-    except BaseException:
-        results.write_tables(search.trials(), outcome="failed")
-        raise
+    finally:
+        results.write_tables(search.trials(), outcome=outcome)
+    return outcome
+
+
+def _finish(plan: StudyPlan, search: Search, results: Results, outcome: str) -> StudyResult:
+    """Open the sealed test for the winner, and write the results."""
     trials = search.trials()
     best = best_trial(trials, plan.settings.direction)
     if best is None:
-        results.write_tables(trials, outcome=outcome)
+        counts = count_trials(trials)
         raise NoCompleteTrial(
             f"study {plan.name} ended ({outcome}) without a complete trial: "
-            f"{count_trials(trials)['pruned']} pruned, {count_trials(trials)['failed']} failed."
+            f"{counts['pruned']} pruned, {counts['failed']} failed."
         )
     default = next((t for t in trials if t.origin == 0 and t.state == "complete"), None)
-    test, baselines = open_test(results, pipeline, best, default)
+    test, baselines = open_test(results, results.pipeline, best, default)
     content = results.write_best(best, trials, outcome=outcome, test=test, baselines=baselines)
     results.write_tables(trials, outcome=outcome)
-    search.set_note(study_note(content, findings))
-    return StudyResult(outcome, plan.folder, content, findings)
+    search.set_note(study_note(content, results.findings))
+    return StudyResult(outcome, plan.folder, content, results.findings)
 
 
 def _check_settings(settings: Settings) -> None:
