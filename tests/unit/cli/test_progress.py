@@ -36,15 +36,29 @@ def test_lower_is_better_for_a_loss():
     ]  # fmt: skip
 
 
-def test_lines_say_what_became_of_each_trial(caplog):
-    logging.getLogger("tuner").propagate = True
-    view = LineView(Tally(3, "macro_f1", "maximize"))
-    with caplog.at_level(logging.INFO, "tuner.progress"):
-        view.trial_finished(record(0, value=0.5))
-        view.trial_finished(record(1, "pruned"))
-        view.trial_finished(record(2, "failed", failure="diverged"))
+@pytest.fixture
+def lines():
+    """What the product logs about progress, whatever other tests have set up."""
+    found = []
+    handler = logging.Handler()
+    handler.emit = lambda record: found.append(record.getMessage())
+    logger = logging.getLogger("tuner.progress")
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    yield found
+    logger.removeHandler(handler)
+    logger.setLevel(level)
 
-    first, second, third = [entry.getMessage() for entry in caplog.records]
+
+def test_lines_say_what_became_of_each_trial(lines):
+    view = LineView(Tally(3, "macro_f1", "maximize"))
+
+    view.trial_finished(record(0, value=0.5))
+    view.trial_finished(record(1, "pruned"))
+    view.trial_finished(record(2, "failed", failure="diverged"))
+
+    first, second, third = lines
     assert "trial 0 macro_f1 0.5000 *" in first and "1/3 finished" in first
     assert "pruned after epoch 2" in second
     assert "failed: diverged" in third
