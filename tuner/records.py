@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
-    "BaselineScores",
     "Document",
     "EncodedTexts",
     "Finding",
@@ -102,15 +101,6 @@ class Scores:
             "n": self.n,
             "per_class": {name: dict(values) for name, values in self.per_class.items()},
         }
-
-
-@dataclass(frozen=True, slots=True)
-class BaselineScores:
-    """A baseline's scores on the parts it was measured on."""
-
-    name: str
-    scores: Mapping[str, Scores]
-    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
