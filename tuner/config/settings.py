@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = [
     "DEFAULT_SPACE",
@@ -72,6 +72,19 @@ class DataSettings(_Section):
     """Copies of one text under one label: keep them (always on one side) or keep the first."""
     merge_labels: bool = True
     """Take labels that differ by case or blanks only as one, in the commonest spelling."""
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _accept_one_column(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("path", "query", "validation", "test", "label", "text")
+    @classmethod
+    def _refuse_nothing(cls, value: Any) -> Any:
+        texts = value if isinstance(value, tuple) else (value,)
+        if any(text is not None and not text.strip() for text in texts):
+            raise ValueError("an empty value names nothing; leave the setting out instead; got ''")
+        return value
 
 
 class SplitSettings(_Section):
@@ -156,12 +169,14 @@ class ModelSettings(_Section):
 class TrainingSettings(_Section):
     """Both phases of a trial."""
 
-    learning_rate: Annotated[float, Field(gt=0.0, le=10.0)] = 2e-3
+    learning_rate: Annotated[float, Field(gt=0.0, le=10.0)] = 5e-3
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 64
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 5
     """Phase one, in epochs."""
     fine_tune_epochs: Annotated[int, Field(ge=0, le=10_000)] = 3
     """Phase two, in epochs."""
+    steps_per_epoch_min: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    """An epoch of a small table goes over train several times, until it has so many batches."""
     fine_tune_scale: Annotated[float, Field(gt=0.0, le=10.0)] = 0.3
     """Learning rate of phase two as a share of phase one's."""
     layer_decay: Annotated[float, Field(ge=1.0, le=100.0)] = 1.0
@@ -235,7 +250,7 @@ class SpaceEntry(_Section):
 
 
 DEFAULT_SPACE: dict[str, SpaceEntry] = {
-    "training.learning_rate": SpaceEntry(low=5e-4, high=2e-2, log=True),
+    "training.learning_rate": SpaceEntry(low=5e-4, high=3e-2, log=True),
     "training.fine_tune_scale": SpaceEntry(low=0.03, high=1.0, log=True),
     "regularization.l1": SpaceEntry(low=1e-8, high=1e-4, log=True),
     "regularization.l2": SpaceEntry(low=1e-8, high=1e-3, log=True),

@@ -38,7 +38,7 @@ def backbone_class(name: str) -> Any:
 
 def model_shape(settings: ModelSettings, *, vocabulary_size: int, n_classes: int) -> ModelShape:
     """Resolve the sizes of a network."""
-    width = settings.width or backbone_class(settings.backbone).DEFAULT_WIDTH
+    width = settings.width or backbone_class(settings.backbone).default_width(n_classes)
     return ModelShape(
         settings.backbone,
         vocabulary_size,

@@ -10,7 +10,15 @@ import numpy.typing as npt
 
 from tuner.records import EncodedTexts
 
-__all__ = ["Bucket", "EpochPlan", "Piece", "bucket_lengths", "make_buckets", "plan_epoch"]
+__all__ = [
+    "Bucket",
+    "EpochPlan",
+    "Piece",
+    "bucket_lengths",
+    "make_buckets",
+    "passes_per_epoch",
+    "plan_epoch",
+]
 
 MULTIPLE = 8
 PIECE = 16  # steps taken from one bucket before another has its turn
@@ -115,8 +123,20 @@ class EpochPlan:
     pieces: tuple[Piece, ...]
 
 
+def passes_per_epoch(sizes: Sequence[int], *, batch_size: int, steps_min: int) -> int:
+    """Say how often an epoch goes over train, so that it has at least `steps_min` batches.
+
+    >>> passes_per_epoch([420], batch_size=64, steps_min=100)
+    15
+    >>> passes_per_epoch([50_000], batch_size=64, steps_min=100)
+    1
+    """
+    steps = sum(-(-size // batch_size) for size in sizes)
+    return max(1, -(-steps_min // max(1, steps)))
+
+
 def plan_epoch(
-    sizes: Sequence[int], *, batch_size: int, generator: np.random.Generator
+    sizes: Sequence[int], *, batch_size: int, generator: np.random.Generator, n_passes: int = 1
 ) -> EpochPlan:
     """Shuffle the rows of every bucket into batches and the buckets' turns.
 
@@ -129,16 +149,22 @@ def plan_epoch(
         small last batch weighs as much as a full one.
     generator
         Source of the order; the same state gives the same plan.
+    n_passes
+        How often every row occurs; each pass has an order of its own.
     """
     orders, row_weights, pieces = [], [], []
     for number, size in enumerate(sizes):
-        n_steps = -(-size // batch_size)
+        n_steps = -(-size // batch_size) * n_passes
         order = np.zeros((n_steps, batch_size), np.int32)
         weights = np.zeros((n_steps, batch_size), np.float32)
-        for step, rows in enumerate(np.array_split(generator.permutation(size), max(n_steps, 1))):
-            if n_steps:
-                order[step, : len(rows)] = rows
-                weights[step, : len(rows)] = 1.0
+        batches = (
+            rows
+            for _ in range(n_passes if size else 0)
+            for rows in np.array_split(generator.permutation(size), n_steps // n_passes)
+        )
+        for step, rows in enumerate(batches):
+            order[step, : len(rows)] = rows
+            weights[step, : len(rows)] = 1.0
         orders.append(order)
         row_weights.append(weights)
         pieces += [

@@ -16,7 +16,13 @@ from tuner.config import Settings
 from tuner.errors import TrialFailed
 from tuner.models import model_shape
 from tuner.records import EncodedTexts, Report, Scores, StopRequested, TrialOutcome, TrialSeeds
-from tuner.training.buckets import Bucket, bucket_lengths, make_buckets, plan_epoch
+from tuner.training.buckets import (
+    Bucket,
+    bucket_lengths,
+    make_buckets,
+    passes_per_epoch,
+    plan_epoch,
+)
 from tuner.training.loss import class_weights
 from tuner.training.metrics import score
 from tuner.training.program import Hyperparameters, Program, TrainTensors, program_for
@@ -254,10 +260,15 @@ class _Trial:
     ) -> float:
         """Train one epoch; `share_done` is the phase's share before it, and that of an epoch."""
         sequence = np.random.SeedSequence(self.seeds.order, spawn_key=(epoch,))
+        training = self.settings.training
+        sizes = [int(bucket.labels.shape[0]) for bucket in self.data.train]
         plan = plan_epoch(
-            [int(bucket.labels.shape[0]) for bucket in self.data.train],
-            batch_size=self.settings.training.batch_size,
+            sizes,
+            batch_size=training.batch_size,
             generator=np.random.default_rng(sequence),
+            n_passes=passes_per_epoch(
+                sizes, batch_size=training.batch_size, steps_min=training.steps_per_epoch_min
+            ),
         )
         orders = [tf.constant(order) for order in plan.orders]
         row_weights = [tf.constant(weights) for weights in plan.row_weights]

@@ -48,7 +48,8 @@ def score(
         accuracy=float(np.mean(labels == predicted)),
         macro_f1=float(np.mean(f1)),
         weighted_f1=float(np.average(f1, weights=support)),
-        mcc=float(matthews_corrcoef(labels, predicted)),
+        # Of one class alone there is no correlation; scikit-learn says 0 too, with a warning.
+        mcc=float(matthews_corrcoef(labels, predicted)) if len(present) > 1 else 0.0,
         log_loss=None if probabilities is None else _log_loss(labels, probabilities),
         per_class={
             classes[int(number)]: {

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuner.features import Encoded
-from tuner.training.buckets import bucket_lengths, make_buckets, plan_epoch
+from tuner.training.buckets import bucket_lengths, make_buckets, passes_per_epoch, plan_epoch
 
 
 def encoded(lengths):
@@ -41,3 +41,12 @@ def test_batches_differ_by_one_row_at_most():
     plan = plan_epoch([65], batch_size=64, generator=np.random.default_rng(0))
 
     assert sorted(plan.row_weights[0].sum(axis=1).tolist()) == [32.0, 33.0]
+
+
+def test_epoch_of_a_small_table_goes_over_it_until_it_has_enough_batches():
+    passes = passes_per_epoch([30], batch_size=16, steps_min=10)
+    plan = plan_epoch([30], batch_size=16, generator=np.random.default_rng(0), n_passes=passes)
+
+    assert len(plan.orders[0]) == 10
+    counts = np.bincount(plan.orders[0][plan.row_weights[0] == 1.0], minlength=30)
+    assert counts.tolist() == [5] * 30

@@ -61,3 +61,11 @@ def test_scores_by_hand():
     assert scores.log_loss == pytest.approx(
         -(math.log(0.5) + math.log(0.25) + math.log(0.5) + math.log(0.75)) / 4
     )
+
+
+def test_correlation_of_one_class_alone_is_nought_and_no_warning():
+    labels = np.array([1, 1], np.int32)
+
+    scores = score(labels, labels, ["a", "b"])
+
+    assert (scores.mcc, scores.accuracy) == (0.0, 1.0)

@@ -24,7 +24,6 @@ class Average(keras.layers.Layer):
 
     GROUPS: ClassVar[tuple[str, ...]] = ("embedding", "dense")
     USES_ORDER: ClassVar[bool] = False
-    DEFAULT_WIDTH: ClassVar[int] = 32
     IGNORED: ClassVar[frozenset[str]] = frozenset({"model.kernel_sizes"})
 
     def __init__(self, shape: ModelShape) -> None:
@@ -35,6 +34,14 @@ class Average(keras.layers.Layer):
         self.dense = keras.layers.Dense(shape.width, activation="relu", name="dense")
         # A number at run time, so that searching it compiles nothing.
         self._pooling_power = tf.Variable(0.0, trainable=False, name="pooling_power")
+
+    @staticmethod
+    def default_width(n_classes: int) -> int:
+        """Give the units of the hidden layer: 32, or 128 for more than 32 classes.
+
+        A layer narrower than the classes it has to tell apart is a bottleneck.
+        """
+        return 32 if n_classes <= 32 else 128
 
     def configure(self, settings: ModelSettings) -> None:
         """Take over the numbers that a trial may change without a new program."""

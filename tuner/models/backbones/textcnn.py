@@ -62,7 +62,6 @@ class TextCNN(keras.layers.Layer):
 
     GROUPS: ClassVar[tuple[str, ...]] = ("embedding", "convolution")
     USES_ORDER: ClassVar[bool] = True
-    DEFAULT_WIDTH: ClassVar[int] = 100
     IGNORED: ClassVar[frozenset[str]] = frozenset({"model.pooling_power"})
 
     def __init__(self, shape: ModelShape) -> None:
@@ -71,6 +70,11 @@ class TextCNN(keras.layers.Layer):
             shape.vocabulary_size, shape.embedding_width, name="embedding"
         )
         self.convolutions = [Convolution(size, shape.width) for size in shape.kernel_sizes]
+
+    @staticmethod
+    def default_width(n_classes: int) -> int:
+        """Give the filters per kernel size, Kim's 100."""
+        return 100
 
     def configure(self, settings: ModelSettings) -> None:
         """Do nothing: no number of this network may change without a new program."""
