@@ -46,7 +46,8 @@ def table(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "reviews.csv", make_rows(60))
 
 
-SMALL = ("--epochs", "4", "--fine-tune-epochs", "1", "--set", "model.embedding_width=8",
+SMALL = ("--confirm", "none", "--set", "training.steps_per_epoch_min=10", "--epochs", "4",
+         "--fine-tune-epochs", "1", "--set", "model.embedding_width=8",
          "--set", "training.batch_size=16", "--set", "pruner.name=none",
          "--set", "space.training.learning_rate={low=0.005,high=0.05,log=true}")  # fmt: skip
 

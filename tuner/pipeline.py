@@ -68,10 +68,20 @@ class Pipeline:
         Where tokens and features are kept for all trials, processes and later runs.
     processes
         Worker processes for segmentation.
+    study
+        The pipeline of the whole study, when these parts are a fold of it.
     """
 
-    def __init__(self, parts: SearchParts, cache: BlobStore, *, processes: int = 1) -> None:
+    def __init__(
+        self,
+        parts: SearchParts,
+        cache: BlobStore,
+        *,
+        processes: int = 1,
+        study: Pipeline | None = None,
+    ) -> None:
         self.parts = parts
+        self._study = study
         self._cache = cache
         self._processes = processes
         self._identity = digest(
@@ -79,6 +89,19 @@ class Pipeline:
         )
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._tokens: OrderedDict[str, dict[str, list[list[str]]]] = OrderedDict()
+
+    def on(self, parts: SearchParts) -> Pipeline:
+        """Give a pipeline on other parts of the same documents, such as a fold.
+
+        Segmentation is stateless and taken over; vocabulary, length and ids are fitted anew.
+        """
+        return Pipeline(parts, self._cache, processes=self._processes, study=self)
+
+    def resolve(self, preprocess: PreprocessSettings) -> PreprocessSettings:
+        """Give the preprocessing with `segmenter` decided, by the study's train texts."""
+        if self._study is not None:
+            return self._study.resolve(preprocess)
+        return resolve_segmenter(preprocess, [document.text for document in self.parts.train])
 
     def run_trial(
         self,
@@ -98,9 +121,7 @@ class Pipeline:
 
     def prepare(self, settings: Settings) -> Prepared:
         """Give the features of these settings, from memory, from the cache, or made now."""
-        preprocess = resolve_segmenter(
-            settings.preprocess, [document.text for document in self.parts.train]
-        )
+        preprocess = self.resolve(settings.preprocess)
         ngrams = _resolve_ngrams(settings)
         tokens_key = digest([_CACHE_VERSION, self._identity, preprocess_digest(preprocess)])
         features_key = digest([tokens_key, settings.features.model_dump(mode="json"), ngrams])
@@ -165,6 +186,9 @@ class Pipeline:
     def _part_tokens(self, preprocess: PreprocessSettings, key: str) -> dict[str, list[list[str]]]:
         if key in self._tokens:
             return self._tokens[key]
+        if self._study is not None:
+            self._tokens = OrderedDict({key: self._tokens_of_study(preprocess, self._study)})
+            return self._tokens[key]
         with self._cache.lock(key):
             stored = self._cache.get(key)
             if stored is not None:
@@ -182,6 +206,21 @@ class Pipeline:
                 self._cache.put(key, zlib.compress(json.dumps(tokens).encode("ascii"), 1))
         self._tokens = OrderedDict({key: tokens})
         return tokens
+
+    def _tokens_of_study(
+        self, preprocess: PreprocessSettings, study: Pipeline
+    ) -> dict[str, list[list[str]]]:
+        known = {
+            document.text: tokens
+            for name in _PARTS
+            for document, tokens in zip(
+                getattr(study.parts, name), study.tokens(preprocess, name), strict=True
+            )
+        }
+        return {
+            name: [known[document.text] for document in getattr(self.parts, name)]
+            for name in _PARTS
+        }
 
     def _fit_data(self, encoder: Encoder, encoded: dict[str, Encoded]) -> FitData:
         from tuner.training import LabelledTexts, prepare_fit
@@ -259,6 +298,27 @@ def load_model(folder: str | Path) -> Model:
     Raises
     ------
     CheckpointError
-        If it is missing or damaged.
+        If it is missing or damaged, or its parts do not fit each other; names the folder.
     """
-    return Model(read_model(Path(folder)))
+    from pydantic import ValidationError
+
+    from tuner.config.complaints import as_config_error
+    from tuner.errors import CheckpointError, ConfigError
+    from tuner.models import model_shape
+    from tuner.training.program import program_for
+
+    stored = read_model(Path(folder))
+    try:
+        model = Model(stored)
+        shape = model_shape(
+            model.settings.model,
+            vocabulary_size=len(stored.vocabulary),
+            n_classes=len(stored.classes),
+        )
+        program_for(shape).classifier.load(stored.weights)
+    except ValidationError as error:
+        reason = str(as_config_error(error))
+        raise CheckpointError(f"{folder}: the settings.json is damaged: {reason}") from error
+    except (CheckpointError, ConfigError) as error:
+        raise CheckpointError(f"{folder}: the model folder is damaged: {error}") from error
+    return model

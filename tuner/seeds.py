@@ -15,6 +15,9 @@ class Stream(IntEnum):
     ORDER = 2
     DROPOUT = 3
     BASELINE = 4
+    CONFIRMATION = 5
+    FOLDS = 6
+    EVALUATION = 7
 
 
 def derive_seed(study_seed: int, trial_number: int, stream: Stream) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +34,14 @@ def folder(tmp_path):
     (tmp_path / "no_toml").mkdir()
     (tmp_path / "no_toml" / "study.toml").write_text("[model\n")
     (tmp_path / "a_file").write_text("")
+    (tmp_path / "nul.csv").write_bytes(b"text,label\nab\0c,a\n")
+    (tmp_path / "nested.json").write_text('[{"text": {"zh": "a"}, "label": "b"}]')
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "open.csv").write_text('text,label\na,b\n"open,b\nc,b\n')
+    write_csv(tmp_path / "other.csv", [("新的" + text, "x") for text, _ in GOOD_ROWS[:9]])
+    write_csv(tmp_path / "one_row.csv", [("只有一行的文本", "正面")])
+    (tmp_path / "split" / "data").mkdir(parents=True)
+    (tmp_path / "split" / "data" / "manifest.json").write_text("{}")
     return tmp_path
 
 
@@ -52,7 +63,15 @@ CASES = [
     ([*DATA, "--label", "labels"], 3, ["--label", "Did you mean 'label'"]),
     ([*DATA, "--label", "text"], 2, ["--label", "'text'"]),
     ([*DATA, "--test", "nowhere.csv"], 3, ["nowhere.csv", "no such file"]),
+    ([*DATA, "--test", "other.csv"], 3, ["other.csv, line 2", "no label", "'x'", "'正面'"]),
+    ([*DATA, "--test", "one_row.csv"], 3, ["one_row.csv, line 2", "at least 2 rows"]),
+    (["--data", "nul.csv"], 3, ["nul.csv, line 2", "NUL"]),
+    (["--data", "nested.json"], 3, ["nested.json, line 1", "'text'", "dict"]),
+    (["--data", "deep.json"], 3, ["deep.json, line 1", "deep"]),
+    (["--data", "open.csv"], 3, ["open.csv, line 3", "never closed"]),
+    (["--data", "split"], 3, ["split/data/manifest.json", "'origin'"]),
     (["--data", "sqlite:///x.db"], 2, ["data.query"]),
+    (["--data", "sqlite:///x.db", "--query", "select 1"], 3, ["no such file", "x.db"]),
     (["--data", "nonsense://x", "--query", "select 1"], 2, ["--data", "URL"]),
     ([*DATA, "--trails", "3"], 2, ["--trails", "--trials"]),
     ([*DATA, "--trials", "0"], 2, ["--trials", "0"]),
@@ -176,3 +195,78 @@ def test_help_knows_every_command_and_loads_nothing_heavy(folder):
     assert result.returncode == 0, result.stderr
     for name in ("optimize", "status", "best", "predict", "dashboard", "check", "collect"):
         assert name in result.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Give the folder of a model that one short trial trained."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_csv(folder / "good.csv", GOOD_ROWS)
+    result = run_tuner("optimize", *DATA, *SMALL, "--trials", "1", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    return next((folder / "runs").glob("*/best_model"))
+
+
+@pytest.fixture
+def predict(monkeypatch, capsys):
+    """Predict in this process."""
+    from tuner.cli.main import cli, run_command
+
+    def run(*arguments):
+        code = run_command(cli, ["predict", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def set_key(path, section, key, value):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    (content[section] if section else content)[key] = value
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda m: set_key(m / "settings.json", "model", "dropuot", 1), "model.dropuot"),
+        (lambda m: set_key(m / "settings.json", "model", "dropout", "x"), "model.dropout"),
+        (lambda m: set_key(m / "settings.json", "model", "backbone", "bert"), "'bert'"),
+        (lambda m: set_key(m / "settings.json", "model", "embedding_width", 16), "shape"),
+        (lambda m: set_key(m / "model.json", None, "edges", []), "edges"),
+        (lambda m: (m / "labels.json").write_text("{}"), "labels.json"),
+        (lambda m: (m / "vocabulary.json").write_text('["[PAD]", "x"]'), "vocabulary.json"),
+        (lambda m: (m / "weights.npz").write_bytes(b"PK"), "weights"),
+        (lambda m: (m / "weights.npz").unlink(), "weights.npz"),
+    ],
+)
+def test_damaged_model_folder_ends_in_one_clear_line(trained, tmp_path, predict, damage, words):
+    model = Path(shutil.copytree(trained, tmp_path / "model"))
+    damage(model)
+
+    code, shown, said = predict("--model", model, "房间很好")
+
+    assert (code, shown) == (1, ""), said
+    assert said.startswith(f"error: {model}")
+    assert said.count("\n") == 1
+    assert words in said
+    assert "http" not in said
+
+
+def test_every_line_of_a_text_file_gives_one_prediction(trained, tmp_path, predict):
+    (tmp_path / "x.txt").write_bytes("很好\n\n第一\u2028第二\r\n \n很差".encode())
+
+    code, shown, said = predict("--model", trained, "--input", tmp_path / "x.txt", "--json")
+
+    assert code == 0, said
+    texts = [json.loads(line)["text"] for line in shown.rstrip("\n").split("\n")]
+    assert texts == ["很好", "", "第一\u2028第二", " ", "很差"]
+
+
+def test_text_file_without_a_line_is_refused(trained, tmp_path, predict):
+    (tmp_path / "x.txt").write_text("")
+
+    code, _, said = predict("--model", trained, "--input", tmp_path / "x.txt")
+
+    assert code == 3
+    assert "x.txt: the file is empty" in said

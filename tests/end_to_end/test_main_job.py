@@ -44,6 +44,9 @@ def test_best_params_has_every_promised_key(finished):
     assert best["objective"]["metric"] == "macro_f1"
     assert best["objective"]["direction"] == "maximize"
     assert best["objective"]["value"] == best["selection"]["macro_f1"]
+    assert best["verdict"]["kind"] in ("worth_it", "not_worth_it", "cannot_tell")
+    interval = best["test"]["intervals"]["macro_f1"]
+    assert interval["low"] <= best["test"]["macro_f1"] <= interval["high"]
     assert {
         "training.learning_rate", "regularization.l1", "regularization.l2", "model.dropout",
         "model.frozen_depth",
@@ -55,7 +58,9 @@ def test_best_params_has_every_promised_key(finished):
     assert [best["data"][p] for p in ("train", "validation", "selection", "test")] == [
         72, 18, 12, 18,
     ]  # fmt: skip
-    assert set(best["baselines"]) == {"majority", "tfidf_linear", "default"}
+    assert set(best["baselines"]) == {
+        "majority", "tfidf_words", "tfidf_characters", "default",
+    }  # fmt: skip
     assert best["config"]["training"]["epochs"] == 4
     assert "optuna" in best["versions"]
 
@@ -91,7 +96,7 @@ def test_output_shows_winner_beside_baselines(finished):
     _, result = finished
 
     assert "ended (complete): 4 finished trials" in result.stdout
-    assert "tfidf_linear" in result.stdout
+    assert "tfidf_words" in result.stdout
     assert "sealed test (18 rows, read 1 time(s))" in result.stdout
     assert "Traceback" not in result.stderr
 
@@ -156,7 +161,7 @@ def test_status_and_best_show_the_study(finished):
     trials = json.loads(run_tuner("status", "--study-name", "s", "--json", cwd=folder).stdout)
     assert [trial["state"] for trial in trials] == ["complete"] * 4
     assert json.loads(run_tuner("best", "--json", cwd=folder).stdout) == best_params(folder)
-    assert "tfidf_linear" in run_tuner("best", cwd=folder).stdout
+    assert "tfidf_words" in run_tuner("best", cwd=folder).stdout
 
 
 def test_one_program_a_shape_serves_all_trials(finished):

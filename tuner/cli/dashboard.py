@@ -34,12 +34,14 @@ def dashboard(
 
     Example: tuner dashboard --port 8080
     """
+    from tuner.cli.signals import interrupting_signals
     from tuner.service import serve_dashboard
 
-    serve_dashboard(
-        default_storage(storage, output),
-        host=host,
-        port=port,
-        in_container=in_container,
-        ready=lambda address: click.echo(f"dashboard: {address}  (Ctrl-C ends it)"),
-    )
+    with interrupting_signals():
+        serve_dashboard(
+            default_storage(storage, output),
+            host=host,
+            port=port,
+            in_container=in_container,
+            ready=lambda address: click.echo(f"dashboard: {address}  (Ctrl-C ends it)"),
+        )

@@ -13,7 +13,10 @@ from typing import TextIO
 
 from tuner.persist import disk_errors
 
-__all__ = ["log_to_file", "log_to_stderr"]
+__all__ = ["FILE_ONLY", "log_to_file", "log_to_stderr"]
+
+FILE_ONLY = "file_only"
+"""Attribute of log records that stderr does not show: a live view shows the same its own way."""
 
 
 class _CurrentStderr(logging.StreamHandler[TextIO]):
@@ -41,6 +44,7 @@ def log_to_stderr(*, verbose: bool, quiet: bool) -> None:
     handler = _CurrentStderr()
     handler.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    handler.addFilter(lambda record: not getattr(record, FILE_ONLY, False))
     logger.addHandler(handler)
 
 

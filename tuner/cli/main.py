@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from tuner import __version__
-from tuner.errors import TunerError
+from tuner.errors import Interrupted, TunerError
 from tuner.nearest import did_you_mean
 
 __all__ = ["cli", "main", "run_command"]
@@ -30,6 +31,12 @@ COMMANDS = {
 
 
 class _LazyGroup(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args:
+            _say(ctx.get_help())
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -64,6 +71,7 @@ def cli() -> None:
 
 def run_command(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     """Run a command and give its exit code; whatever goes wrong ends in one line on stderr."""
+    _write_what_cannot_be_encoded_as_escapes()
     try:
         result: Any = command.main(
             args=None if arguments is None else list(arguments),
@@ -77,8 +85,12 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
     except click.ClickException as error:
         _say(f"error: {_one_line(error.format_message())}")
         return error.exit_code
-    except click.Abort:
+    except click.Abort:  # click's word for Ctrl-C
+        _say("stopped")
         return 130
+    except Interrupted as error:
+        _say("stopped")
+        return error.exit_code
     except TunerError as error:
         _say(f"error: {_one_line(str(error))}")
         return error.exit_code
@@ -96,6 +108,13 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
             "(a bug; --verbose shows where)"
         )
         return 1
+
+
+def _write_what_cannot_be_encoded_as_escapes() -> None:
+    """Let Chinese through to a terminal or a pipe that is not UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _one_line(text: str) -> str:

@@ -15,12 +15,15 @@ import click
 
 from tuner import __version__
 from tuner.cli.options import data_options, output_option, storage_option
+from tuner.masking import mask_url
 
 if TYPE_CHECKING:
     from tuner.cli.progress import LineView, LiveView, Tally
     from tuner.service import StudyPlan, StudyResult
 
 __all__ = ["optimize"]
+
+WEIGHTS_KEPT = 20  # as in tuner.service.results, which would load far too much here
 
 
 class _Duration(click.ParamType[float]):
@@ -37,6 +40,28 @@ class _Duration(click.ParamType[float]):
                 f"must be seconds above 0, or such as 90s, 30m, 2h; got {value!r}.", param, ctx
             )
         return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+class _Confirm(click.ParamType[tuple[int, int] | None]):
+    """`K:SEEDS`, or none."""
+
+    name = "K:SEEDS"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int] | None:
+        text = str(value).strip().lower()
+        if text == "none":
+            return None
+        match = re.fullmatch(r"(\d{1,3}):(\d{1,3})", text)
+        if match is None or not 1 <= int(match[1]) <= WEIGHTS_KEPT or int(match[2]) < 1:
+            self.fail(
+                f"must be none or K:SEEDS, such as 5:5, with K from 1 to {WEIGHTS_KEPT} since so "
+                f"many trials keep their weights, and SEEDS at least 1; got {value!r}.",
+                param,
+                ctx,
+            )
+        return int(match[1]), int(match[2])
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,6 +84,23 @@ class _Duration(click.ParamType[float]):
     "--metric", metavar="NAME", help="Objective: macro_f1, accuracy, weighted_f1, mcc or log_loss."
 )
 @click.option("--timeout", type=_Duration(), help="Start no trial after this time (90s, 30m, 2h).")
+@click.option(
+    "--budget",
+    type=_Duration(),
+    help="Time for search and confirmation together (30m, 2h).",
+)
+@click.option(
+    "--stop-when-flat",
+    is_flag=True,
+    help="End the search when its expected gain is below the noise of the score.",
+)
+@click.option(
+    "--confirm",
+    type=_Confirm(),
+    default="5:5",
+    show_default=True,
+    help="Run the best K trials again on up to SEEDS fresh seeds; the best mean wins. Or none.",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="Study seed.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs of phase one.")
 @click.option("--fine-tune-epochs", type=click.IntRange(min=0), help="Epochs of phase two.")
@@ -81,6 +123,9 @@ def optimize(
     pruner: str | None,
     metric: str | None,
     timeout: float | None,
+    budget: float | None,
+    stop_when_flat: bool,
+    confirm: tuple[int, int] | None,
     seed: int | None,
     epochs: int | None,
     fine_tune_epochs: int | None,
@@ -92,23 +137,19 @@ def optimize(
     as_json: bool,
     **options: Any,
 ) -> int:
-    r"""Search the best fine-tuned classifier for a table of labelled texts.
+    """Search the best fine-tuned classifier for a table of labelled texts.
 
     Without --data and --study it runs the quick start on shipped Chinese reviews. The same line
     again continues a study that was interrupted.
 
-    \b
-    Examples:
-      tuner optimize --trials 100
-      tuner optimize --data reviews.csv --text content --label sentiment
-      tuner optimize --study studies/news --set model.backbone=textcnn --timeout 2h
+    Example: tuner optimize --data reviews.csv --text content --label sentiment --timeout 2h
     """
     from tuner.cli.findings import show_findings
     from tuner.cli.logs import log_to_stderr
     from tuner.cli.settings_from import settings_from
     from tuner.cli.signals import Signals
     from tuner.errors import Interrupted
-    from tuner.service import plan_study, run_study
+    from tuner.service import ConfirmationPlan, plan_study, run_study
 
     log_to_stderr(verbose=verbose, quiet=quiet)
     flags = {
@@ -132,6 +173,9 @@ def optimize(
                     progress=view,
                     stop_requested=signals.stop_requested,
                     timeout_seconds=math.inf if timeout is None else timeout,
+                    budget_seconds=math.inf if budget is None else budget,
+                    stops_when_flat=stop_when_flat,
+                    confirmation=None if confirm is None else ConfirmationPlan(*confirm),
                     opened=lambda: _opened(plan, logs, quiet=quiet),
                 )
         except Interrupted as interruption:
@@ -160,7 +204,7 @@ def _opened(plan: StudyPlan, logs: ExitStack, *, quiet: bool) -> None:
 def _same_line() -> str:
     # argv holds no password unless its user put one there; then it is theirs to type again.
     program = "python -m tuner.optimize" if sys.argv[0].endswith("optimize.py") else "tuner"
-    words = [re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1***@", word) for word in sys.argv[1:]]
+    words = [mask_url(word) if "://" in word else word for word in sys.argv[1:]]
     return f"{program} {shlex.join(words)}".strip()
 
 

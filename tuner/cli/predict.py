@@ -20,7 +20,7 @@ __all__ = ["predict"]
     "--input",
     "input_file",
     metavar="FILE",
-    help="Table of texts (CSV, TSV, JSONL, JSON), or .txt with one a line.",
+    help="Table of texts (CSV, TSV, JSONL, JSON), or .txt with one a line, blank ones too.",
 )
 @click.option(
     "--text",
@@ -52,14 +52,11 @@ def predict(
     output: Path,
     as_json: bool,
 ) -> None:
-    r"""Predict texts with a study's best model.
+    """Predict texts with a study's best model.
 
     Writes CSV on stdout: label, probability, text.
 
-    \b
-    Examples:
-      tuner predict "房间很干净，服务也好"
-      tuner predict --input new.csv --text content > labels.csv
+    Example: tuner predict --input new.csv --text content > labels.csv
     """
     from tuner.cli.run_folder import find_run
     from tuner.errors import ConfigError
@@ -93,11 +90,11 @@ def predict(
 
 
 def _read_texts(path: str, columns: tuple[str, ...], asked: tuple[str, ...]) -> list[str]:
-    from tuner.corpus import read_text, read_texts
+    from tuner.corpus import read_lines, read_texts
     from tuner.errors import DataError
 
     if Path(path).suffix.lower() == ".txt":
-        return [line for line in read_text(Path(path)).splitlines() if line.strip()]
+        return read_lines(Path(path))
     try:
         return read_texts(path, columns)
     except DataError:

@@ -15,12 +15,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from tuner.cli.logs import FILE_ONLY
 from tuner.records import TrialRecord
 
 __all__ = ["LineView", "LiveView", "Tally"]
 
 _log = logging.getLogger("tuner.progress")
 _BARS = "▁▂▃▄▅▆▇█"
+_BAR_WIDTH_MAX, _BAR_WIDTH_MIN = 30, 10
+_GAP = 2
 
 
 class Tally:
@@ -32,6 +35,7 @@ class Tally:
         self._sign = 1.0 if direction == "maximize" else -1.0
         self.complete = self.pruned = self.failed = 0
         self.best: TrialRecord | None = None
+        self.last_failure: TrialRecord | None = None
         self._seconds: list[float] = []
 
     def begin(self, trials: Sequence[TrialRecord]) -> None:
@@ -44,7 +48,9 @@ class Tally:
     def add(self, trial: TrialRecord) -> bool:
         """Count a trial; True if it is the new best."""
         if trial.state == "failed":
-            self.failed += not trial.is_retried
+            if not trial.is_retried:
+                self.failed += 1
+                self.last_failure = trial
             return False
         if trial.seconds is not None:
             self._seconds.append(trial.seconds)
@@ -90,10 +96,19 @@ def _curve(values: list[float]) -> str:
 
 
 class LineView:
-    """One log line a trial."""
+    """One log line a trial.
 
-    def __init__(self, tally: Tally) -> None:
+    Parameters
+    ----------
+    tally
+        Counts the trials.
+    is_shown
+        False leaves the lines to the log file, because the terminal has a live view.
+    """
+
+    def __init__(self, tally: Tally, *, is_shown: bool = True) -> None:
         self._tally = tally
+        self._extra = {FILE_ONLY: not is_shown}
 
     def __enter__(self) -> LineView:
         return self
@@ -107,11 +122,12 @@ class LineView:
 
     def trial_started(self, number: int, params: Mapping[str, Any]) -> None:
         """Log the parameters at DEBUG."""
-        _log.debug("trial %d begins with %s", number, dict(params))
+        _log.debug("trial %d begins with %s", number, dict(params), extra=self._extra)
 
     def epoch_finished(self, number: int, epoch: int, value: float) -> None:
         """Log the epoch at DEBUG."""
-        _log.debug("trial %d epoch %d: %s %.4f", number, epoch, self._tally.metric, value)
+        metric = self._tally.metric
+        _log.debug("trial %d epoch %d: %s %.4f", number, epoch, metric, value, extra=self._extra)
 
     def trial_finished(self, trial: TrialRecord) -> None:
         """Log what became of the trial."""
@@ -136,6 +152,7 @@ class LineView:
             tally.failed,
             trial.seconds or 0.0,
             _duration(tally.seconds_left),
+            extra=self._extra,
         )
 
 
@@ -144,6 +161,8 @@ class LiveView:
 
     def __init__(self, tally: Tally, console: Console, *, title: str) -> None:
         self._tally = tally
+        self._lines = LineView(tally, is_shown=False)
+        self._console = console
         self._title = title
         self._running: int | None = None
         self._curve: list[float] = []
@@ -173,15 +192,17 @@ class LiveView:
 
     def trial_started(self, number: int, params: Mapping[str, Any]) -> None:
         """Show the new trial."""
+        self._lines.trial_started(number, params)
         self._running, self._params, self._curve = number, params, []
 
     def epoch_finished(self, number: int, epoch: int, value: float) -> None:
         """Lengthen the curve."""
+        self._lines.epoch_finished(number, epoch, value)
         self._curve = [*self._curve, value]
 
     def trial_finished(self, trial: TrialRecord) -> None:
         """Count the trial."""
-        self._tally.add(trial)
+        self._lines.trial_finished(trial)  # counts it too
         self._running = None
 
     def _render(self) -> Group:
@@ -191,13 +212,20 @@ class LiveView:
             f"  {_duration(time.monotonic() - self._began)} so far, "
             f"about {_duration(tally.seconds_left)} left",
         )
-        counts = Table.grid(padding=(0, 2))
-        counts.add_row(
-            ProgressBar(total=tally.total, completed=tally.finished, width=30),
-            f"{tally.finished}/{tally.total} finished",
-            f"{tally.pruned} pruned",
+        counts = [
+            Text(f"{tally.finished}/{tally.total} finished"),
+            Text(f"{tally.pruned} pruned"),
             Text(f"{tally.failed} failed", style="red" if tally.failed else ""),
-        )
+        ]
+        row = Table.grid(padding=(0, _GAP))
+        # The bar takes what the counts leave; in a narrow terminal that is nothing.
+        room = self._console.width - sum(len(count) + _GAP for count in counts) - _GAP
+        if room >= _BAR_WIDTH_MIN:
+            width = min(room, _BAR_WIDTH_MAX)
+            bar = ProgressBar(total=tally.total, completed=tally.finished, width=width)
+            row.add_row(bar, *counts)
+        else:
+            row.add_row(*counts)
         best = tally.best
         best_line = (
             Text("best     none yet")
@@ -216,10 +244,16 @@ class LiveView:
             running = Text(
                 f"running  trial {self._running}  {curve}  {_short_params(self._params)}"
             )
-        for line in (best_line, running):
+        lines = [best_line, running]
+        if tally.last_failure is not None:
+            reason = " ".join(str(tally.last_failure.attributes.get("failure")).split())
+            lines.append(
+                Text(f"failed   trial {tally.last_failure.number}  {reason}", style="red")
+            )
+        for line in (head, *lines):
             line.no_wrap = True
             line.overflow = "ellipsis"
-        return Group(head, counts, best_line, running)
+        return Group(head, row, *lines)
 
 
 def _short_params(params: Mapping[str, Any]) -> str:

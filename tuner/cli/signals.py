@@ -3,11 +3,43 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from tuner.errors import Interrupted
 
-__all__ = ["Signals"]
+__all__ = ["Signals", "interrupting_signals"]
+
+
+@contextmanager
+def interrupting_signals() -> Iterator[None]:
+    """Let SIGTERM end the body as Ctrl-C does, and say afterwards which of them it was.
+
+    For a server that ends itself quietly when it is interrupted.
+
+    Raises
+    ------
+    Interrupted
+        At the end of the body, if a signal has come in.
+    """
+    received: list[int] = []
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    previous = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if received:
+        raise Interrupted(received[0])
 
 
 class Signals:

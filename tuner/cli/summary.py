@@ -17,6 +17,7 @@ def show_best(best: Mapping[str, Any]) -> None:
         f"best: trial {best['trial']}, {objective['metric']} {objective['value']:.4f} "
         f"on selection ({best['data']['selection']} rows)"
     )
+    _show_confirmation(best)
     for name, value in best["params"].items():
         click.echo(
             f"  {name} = {value:.4g}" if isinstance(value, float) else f"  {name} = {value}"
@@ -26,9 +27,39 @@ def show_best(best: Mapping[str, Any]) -> None:
         click.echo("sealed test: not read yet")
         return
     click.echo(f"sealed test ({test['n']} rows, read {test['reads']} time(s)):")
-    click.echo(f"  {'':<24}{'accuracy':>9}{'macro-F1':>10}")
+    click.echo(f"  {'':<18}{'accuracy':>9}{'macro-F1':>10}  95 % interval of macro-F1")
     rows = {"best trial": test} | {
         name: scores["test"] for name, scores in best["baselines"].items()
     }
     for name, scores in rows.items():
-        click.echo(f"  {name:<24}{scores['accuracy']:>9.4f}{scores['macro_f1']:>10.4f}")
+        interval = scores.get("intervals", {}).get("macro_f1")
+        shown = f"{interval['low']:.4f} to {interval['high']:.4f}" if interval else ""
+        click.echo(
+            f"  {name:<18}{scores['accuracy']:>9.4f}{scores['macro_f1']:>10.4f}  {shown}".rstrip()
+        )
+    verdict = best.get("verdict")
+    if verdict is not None:
+        click.echo(verdict["sentence"])
+        click.echo(verdict["sentence_zh"])
+
+
+def _show_confirmation(best: Mapping[str, Any]) -> None:
+    found = best.get("confirmation")
+    if found is None:
+        return
+    interval = found["interval"]
+    shown = f", 95 % interval {interval['low']:.4f} to {interval['high']:.4f}" if interval else ""
+    how = "fresh seeds" if found["kind"] == "seeds" else "folds of a cross-validation"
+    relation = "above" if found["optimism"] > 0 else "below"
+    click.echo(
+        f"confirmed: mean {found['mean']:.4f} over {len(found['values'])} {how}{shown}; "
+        f"its value in the search was {100 * abs(found['optimism']):.1f} points {relation} that"
+        if best["objective"]["direction"] == "maximize"
+        else f"confirmed: mean {found['mean']:.4f} over {len(found['values'])} {how}{shown}"
+    )
+    first = best["search_best"]
+    if first["trial"] != best["trial"]:
+        click.echo(
+            f"  (best of the search was trial {first['trial']} with {first['value']:.4f}; "
+            "its mean was lower)"
+        )

@@ -5,19 +5,25 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from tuner.config.complaints import as_config_error
 from tuner.config.settings import DEFAULT_SPACE, Settings
-from tuner.config.trial_config import apply_params, searchable_names, setting_value
+from tuner.config.trial_config import (
+    SEARCHABLE_SECTIONS,
+    apply_params,
+    searchable_names,
+    setting_value,
+)
 from tuner.errors import ConfigError
 from tuner.nearest import did_you_mean
 
 __all__ = ["find_study", "load_settings", "parse_override", "shipped_studies"]
 
 STUDY_FILE = "study.toml"
+_LISTS = ("model.kernel_sizes",)  # Optuna's choices are scalars
 
 
 def _shipped_root() -> Path:
@@ -79,7 +85,7 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
     except UnicodeDecodeError as error:
@@ -102,21 +108,94 @@ def _known_names() -> tuple[str, ...]:
 def _set(tree: dict[str, Any], key: str, value: Any) -> None:
     section, _, field = key.partition(".")
     if section == "space" and field:
-        space = tree.setdefault("space", {})
-        if isinstance(value, dict):
-            space[field] = value
-        elif value in (False, "off", "none"):
-            space.pop(field, None)
-            space[field] = None
-        else:
-            raise ConfigError(
-                f"{key} must be a range such as {{low=0.0,high=0.5}}, {{choices=[…]}} or off; "
-                f"got {value!r}."
-            )
+        tree.setdefault("space", {})[field] = _space_entry(field, value)
         return
     if key not in _known_names():
         raise ConfigError(f"--set {key}: no such setting.{did_you_mean(key, _known_names())}")
     tree.setdefault(section, {})[field] = value
+
+
+def _space_entry(name: str, value: Any) -> dict[str, Any] | None:
+    """Check the outer form of an entry of the space; None for one that is taken out."""
+    if name not in searchable_names():
+        raise ConfigError(
+            f"space.{name}: no such setting can be searched."
+            f"{did_you_mean(name, searchable_names())}"
+        )
+    if value is False or (isinstance(value, str) and value in ("off", "none")):
+        return None
+    if not isinstance(value, dict):
+        raise ConfigError(
+            f"space.{name} must be a range such as {{low=0.0,high=0.5}}, {{choices=[…]}} or off; "
+            f"got {value!r}."
+        )
+    for bound in ("low", "high", "step"):
+        if isinstance(value.get(bound), bool):
+            raise ConfigError(
+                f"space.{name}.{bound} should be a number; got {_as_toml(value[bound])}."
+            )
+    if name in _LISTS:
+        raise ConfigError(
+            f"space.{name}: cannot be searched, since the setting is a list and a choice is one "
+            f"value; fix it with {name}=[…]; got {value!r}."
+        )
+    return value
+
+
+def _as_toml(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _check_sections(tree: Mapping[str, Any]) -> None:
+    for name in Settings.model_fields:
+        if name in tree and not isinstance(tree[name], dict):
+            raise ConfigError(
+                f"{name} must be a table, [{name}], since it is a section of settings; "
+                f"got {tree[name]!r}."
+            )
+
+
+def _read_space(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Flatten the space of a study file: quoted keys, dotted keys and tables are one thing."""
+    flat: dict[str, Any] = {}
+    for key, value in given.items():
+        is_section = key in SEARCHABLE_SECTIONS and isinstance(value, dict)
+        entries = {f"{key}.{field}": each for field, each in value.items()} if is_section else {}
+        for name, entry in entries.items() if is_section else ((key, value),):
+            if name in flat:
+                raise ConfigError(f"space.{name} must be given once; it stands there twice.")
+            flat[name] = _space_entry(name, entry)
+    return flat
+
+
+def _refuse_booleans(tree: Mapping[str, Any]) -> None:
+    """Refuse true and false where a number is wanted: they would pass for 1 and 0."""
+    for section, table in tree.items():
+        if section == "space" or section not in Settings.model_fields:
+            continue
+        for field, value in table.items():
+            if _is_boolean_for_number(f"{section}.{field}", value):
+                values = value if isinstance(value, list) else [value]
+                wrong = next(each for each in values if isinstance(each, bool))
+                raise ConfigError(
+                    f"{section}.{field} should be a number, not true or false; "
+                    f"got {_as_toml(wrong)}."
+                )
+
+
+def _is_boolean_for_number(name: str, value: Any) -> bool:
+    values = value if isinstance(value, list | tuple) else [value]
+    return any(isinstance(each, bool) for each in values) and _is_number(_annotation(name))
+
+
+def _annotation(name: str) -> Any:
+    section, _, field = name.partition(".")
+    fields = type(getattr(Settings(), section)).model_fields
+    return fields[field].annotation if field in fields else None
+
+
+def _is_number(annotation: Any) -> bool:
+    return annotation in (int, float) or any(map(_is_number, get_args(annotation)))
 
 
 def load_settings(
@@ -146,13 +225,10 @@ def load_settings(
     if study is not None:
         folder = find_study(str(study))
         tree = _read_toml(folder / STUDY_FILE)
-        _resolve_paths(tree, folder)
-    if isinstance(tree.get("space"), dict):
+        _check_sections(tree)
         # A study file adds to the default space; `"x" = "off"` takes a parameter out.
-        tree["space"] = {
-            name: None if entry in (False, "off", "none") else entry
-            for name, entry in tree["space"].items()
-        }
+        tree["space"] = _read_space(tree.get("space", {}))
+        _resolve_paths(tree, folder)
     fixed = []
     for key, value in overrides:
         _set(tree, key, value)
@@ -160,15 +236,12 @@ def load_settings(
             fixed.append(key)
         elif key.startswith("space."):
             fixed = [name for name in fixed if f"space.{name}" != key]
+    _refuse_booleans(tree)
     default_space = {name: entry.model_dump() for name, entry in DEFAULT_SPACE.items()}
-    given_space = tree.get("space", {})
-    if isinstance(given_space, dict):
-        merged = {**default_space, **given_space}
-        tree["space"] = {
-            name: entry
-            for name, entry in merged.items()
-            if entry is not None and name not in fixed
-        }
+    merged = {**default_space, **tree.get("space", {})}
+    tree["space"] = {
+        name: entry for name, entry in merged.items() if entry is not None and name not in fixed
+    }
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
@@ -178,6 +251,7 @@ def load_settings(
 
 
 def _resolve_paths(tree: dict[str, Any], folder: Path) -> None:
+    """Find files that a study file names beside it."""
     for section, key in (
         ("data", "path"),
         ("data", "validation"),
@@ -185,12 +259,19 @@ def _resolve_paths(tree: dict[str, Any], folder: Path) -> None:
         ("preprocess", "dictionary"),
         ("preprocess", "stop_words"),
     ):
-        table = tree.get(section)
-        if not isinstance(table, dict) or not isinstance(table.get(key), str):
-            continue
-        candidate = folder / table[key]
-        if candidate.exists():
-            table[key] = str(candidate)
+        table = tree.get(section, {})
+        if key in table:
+            table[key] = _beside(folder, table[key])
+        searched = tree["space"].get(f"{section}.{key}")
+        if searched is not None and isinstance(searched.get("choices"), list):
+            searched["choices"] = [_beside(folder, choice) for choice in searched["choices"]]
+
+
+def _beside(folder: Path, value: Any) -> Any:
+    if not isinstance(value, str) or not value:
+        return value
+    candidate = folder / value
+    return str(candidate) if candidate.exists() else value
 
 
 def _check_space(settings: Settings) -> None:
@@ -204,6 +285,11 @@ def _check_space(settings: Settings) -> None:
             else [(key, value) for key, value in values.items() if value is not None]
         )
         for where, value in bounds:
+            if _is_boolean_for_number(name, value):
+                raise ConfigError(
+                    f"space.{name}: {where} should be a number, not true or false; "
+                    f"got {_as_toml(bool(value))}."
+                )
             try:
                 apply_params(settings, {name: value})
             except ConfigError as error:

@@ -1,7 +1,7 @@
 """Read labelled documents, and say what is wrong with them."""
 
 from tuner.corpus.clean import drop_conflicts, drop_copies, excerpt, read_documents, unify_labels
-from tuner.corpus.encoding import read_text
+from tuner.corpus.encoding import read_lines, read_text
 from tuner.corpus.keys import duplicate_key
 from tuner.corpus.near_duplicates import near_duplicate_groups
 from tuner.corpus.sql import mask_password
@@ -15,6 +15,7 @@ __all__ = [
     "mask_password",
     "near_duplicate_groups",
     "read_documents",
+    "read_lines",
     "read_table",
     "read_text",
     "read_texts",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from typing import Any
 
 from tuner.corpus.keys import duplicate_key
-from tuner.corpus.row import Row
+from tuner.corpus.row import Row, cell_text, shown_name
 from tuner.corpus.tables import Table
 from tuner.errors import DataError
 from tuner.records import Document, Finding
@@ -17,13 +16,15 @@ from tuner.records import Document, Finding
 __all__ = ["drop_conflicts", "drop_copies", "excerpt", "read_documents", "unify_labels"]
 
 N_EXAMPLES = 3
+# How pandas writes a whole number in a column with gaps.
+_WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
 
 
 def excerpt(document: Document) -> str:
     """Show a document in a finding: place and the start of its text, on one line."""
     text = " ".join(document.text.split())
     shown = text if len(text) <= 40 else f"{text[:40]}…"
-    return f"{document.source}, line {document.line}: {shown!r} ({document.label})"
+    return f"{document.source}, line {document.line}: {shown!r} ({document.label!r})"
 
 
 def read_documents(table: Table) -> tuple[list[Document], list[Finding]]:
@@ -36,7 +37,7 @@ def read_documents(table: Table) -> tuple[list[Document], list[Finding]]:
     -------
     documents : list of Document
     findings : list of Finding
-        Kinds "empty_text" and "missing_label".
+        Kinds "empty_text" and "missing_label", behind the table's own.
 
     Raises
     ------
@@ -47,20 +48,23 @@ def read_documents(table: Table) -> tuple[list[Document], list[Finding]]:
     without_text: list[Row] = []
     without_label: list[Row] = []
     for row in table.rows:
-        text = " ".join(filter(None, (_cell(row.cells.get(name)) for name in table.text)))
-        label = _cell(row.cells.get(table.label))
+        cells = (cell_text(row.cells.get(name)).strip() for name in table.text)
+        text = " ".join(filter(None, cells))
+        label = cell_text(row.cells.get(table.label)).strip()
         if not text:
             without_text.append(row)
         elif not label:
             without_label.append(row)
         else:
-            documents.append(Document(text, label, table.source, row.line))
+            documents.append(Document(text, label, row.source or table.source, row.line))
     if not documents:
         raise DataError(
-            f"{table.source}: no row has both a text ({', '.join(table.text)}) and a label "
-            f"({table.label}); {len(table.rows)} rows read."
+            f"{table.source}: no row has both a text "
+            f"({', '.join(map(shown_name, table.text))}) and a label "
+            f"({shown_name(table.label)}); {len(table.rows)} rows read."
         )
-    findings = [
+    findings = list(table.findings)
+    findings += [
         Finding(kind, "warning", len(rows), message, _places(table.source, rows))
         for kind, rows, message in (
             ("empty_text", without_text, "rows without any text, left out"),
@@ -71,22 +75,16 @@ def read_documents(table: Table) -> tuple[list[Document], list[Finding]]:
     return documents, findings
 
 
-def _cell(value: Any) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))  # a whole number that a table with gaps stored as 1.0
-    return str(value).strip()
-
-
 def _places(source: str, rows: Iterable[Row]) -> tuple[str, ...]:
-    return tuple(f"{source}, line {row.line}" for row in rows)[:N_EXAMPLES]
+    return tuple(f"{row.source or source}, line {row.line}" for row in rows)[:N_EXAMPLES]
 
 
 def unify_labels(
     documents: list[Document], *, merge: bool
 ) -> tuple[list[Document], list[Finding]]:
     """Take labels that differ by case, width or blanks only as one, in the commonest spelling.
+
+    `1.0` is a spelling of `1` too: so pandas writes whole numbers in a column with gaps.
 
     Parameters
     ----------
@@ -116,7 +114,7 @@ def unify_labels(
         "label_variants",
         "warning",
         len(changed),
-        f"labels that differ by case or blanks only, {what}: "
+        f"labels that differ by case, blanks or a trailing .0 only, {what}: "
         + "; ".join(" = ".join(map(repr, sorted(counts))) for counts in variants.values()),
         tuple(excerpt(document) for document in changed[:N_EXAMPLES]),
     )
@@ -135,7 +133,9 @@ def unify_labels(
 
 
 def _label_key(label: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+    key = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+    number = _WHOLE_NUMBER.fullmatch(key)
+    return number[1] if number else key
 
 
 def drop_conflicts(documents: list[Document]) -> tuple[list[Document], list[Finding]]:

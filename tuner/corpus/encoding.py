@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import re
 import zlib
 from pathlib import Path
 
 from tuner.errors import DataError
 
-__all__ = ["decode", "read_text"]
+__all__ = ["decode", "read_lines", "read_text"]
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_UTF32_BOMS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+# CJK punctuation, kana, bopomofo and the ideographs of the basic plane.
+_IDEOGRAPH = re.compile("[\u3000-\u9fff]")
 
 
 def decode(content: bytes, *, name: str) -> str:
@@ -36,12 +40,26 @@ def decode(content: bytes, *, name: str) -> str:
     >>> decode("好评".encode("gb18030"), name="x.csv")
     '好评'
     """
+    text = _decode(content, name)
+    if "\x00" in text:
+        line = text.count("\n", 0, text.index("\x00")) + 1
+        raise DataError(f"{name}, line {line}: the file must be text; it holds a NUL byte.")
+    return text
+
+
+def _decode(content: bytes, name: str) -> str:
+    # Before UTF-16, whose little-endian mark is the beginning of UTF-32's.
+    if content.startswith(_UTF32_BOMS):
+        raise DataError(
+            f"{name}, line 1: the file must be UTF-8, UTF-16 or GB18030; its byte order mark "
+            "says UTF-32. Save it as UTF-8."
+        )
     for mark, encoding in _BOMS:
         if content.startswith(mark):
             return _decode_as(content, encoding, name)
     utf16 = _utf16_without_bom(content)
     if utf16 is not None:
-        return _decode_as(content, utf16, name)
+        return content.decode(utf16)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as utf8_error:
@@ -60,9 +78,6 @@ def decode(content: bytes, *, name: str) -> str:
                 f"{name}, line {line}: the file must be UTF-8, UTF-16 or GB18030; "
                 f"byte 0x{content[utf8_error.start]:02x} at offset {utf8_error.start} fits none."
             ) from utf8_error
-    if "\x00" in text:
-        line = text.count("\n", 0, text.index("\x00")) + 1
-        raise DataError(f"{name}, line {line}: the file must be text; it holds a NUL byte.")
     return text
 
 
@@ -77,18 +92,39 @@ def _decode_as(content: bytes, encoding: str, name: str) -> str:
 
 
 def _utf16_without_bom(content: bytes) -> str | None:
-    # Text of any language has line ends, blanks or separators: in UTF-16 these are ASCII
-    # characters whose other byte is zero, always on the same side.
-    sample = content[:4096]
-    even_zeros = sample[0::2].count(0)
-    odd_zeros = sample[1::2].count(0)
-    if even_zeros + odd_zeros == 0 or len(content) % 2:
+    """Recognise UTF-16 by its zeros, and tell it from a text that a stray NUL got into.
+
+    Text of any language has line ends, blanks or separators: in UTF-16 these are ASCII
+    characters whose other byte is zero, always on the same side.
+    """
+    if 0 not in content or len(content) % 2:
         return None
+    even_zeros, odd_zeros = content[0::2].count(0), content[1::2].count(0)
     if odd_zeros > 20 * even_zeros:
-        return "utf-16-le"
-    if even_zeros > 20 * odd_zeros:
-        return "utf-16-be"
-    return None
+        encoding, share = "utf-16-le", 2 * odd_zeros / len(content)
+    elif even_zeros > 20 * odd_zeros:
+        encoding, share = "utf-16-be", 2 * even_zeros / len(content)
+    else:
+        return None
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+    if _is_utf8(content):
+        # As UTF-16 it would be ASCII for the most part, or else its bytes were not UTF-8 too.
+        return encoding if share >= 0.5 else None
+    if share >= 0.2:
+        return encoding
+    # Only scripts without blanks have so little ASCII in them.
+    return encoding if len(_IDEOGRAPH.findall(text)) >= len(text) / 2 else None
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def read_text(path: Path) -> str:
@@ -109,5 +145,22 @@ def read_text(path: Path) -> str:
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{path}: not a whole gzip file: {error}.") from error
+            raise DataError(f"{path}: not a whole gzip file: {str(error).rstrip('.')}.") from error
     return decode(content, name=str(path))
+
+
+def read_lines(path: Path) -> list[str]:
+    r"""Read a text file's lines, blank ones too; only the end of the last line opens none.
+
+    Lines end in \r\n, \r or \n alone: a text may hold the further separators of Unicode.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read (see `read_text`) or is empty.
+    """
+    text = read_text(path)
+    if not text:
+        raise DataError(f"{path}: the file is empty; it must have one text a line.")
+    lines = re.split(r"\r\n|\r|\n", text)
+    return lines[:-1] if lines[-1] == "" else lines

@@ -1,17 +1,58 @@
-"""One row of a table as it was read."""
+"""One row of a table as it was read, and how its parts are shown."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Row"]
+__all__ = ["Row", "cell_text", "shown_name", "shown_value"]
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row as read: cells by column name (None = missing) and its 1-based line."""
+    """One row as read: cells by column name (None = missing) and its 1-based line.
+
+    `source` is the row's own file where the table has one for each, else None.
+    """
 
     cells: Mapping[str, Any]
     line: int
+    source: str | None = None
+
+
+def cell_text(value: Any) -> str:
+    r"""Give a cell as text; a missing one is empty.
+
+    Half a surrogate pair, as JSON may escape it, cannot be stored: it becomes U+FFFD.
+
+    >>> cell_text(3.0), cell_text(float("nan")), cell_text("cut\ud83d") == "cut\ufffd"
+    ('3', '', True)
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # a whole number that a table with gaps stored as 1.0
+    return _LONE_SURROGATE.sub("\ufffd", str(value))
+
+
+def shown_name(name: str) -> str:
+    r"""Give a column's name for a message, escaped where it would not be one printed line.
+
+    >>> shown_name("text"), shown_name("a\nb")
+    ('text', "'a\\nb'")
+    """
+    return name if name.isprintable() else repr(name)
+
+
+def shown_value(value: Any) -> str:
+    """Give the beginning of a value for a message."""
+    try:
+        text = repr(value)
+    except RecursionError:  # JSON may lie deeper than Python shows it
+        text = f"a {type(value).__name__} too deep to show"
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tuner.config import DataSettings, did_you_mean
+from tuner.corpus.class_folder import read_class_folder
+from tuner.corpus.delimited import read_delimited
 from tuner.corpus.encoding import read_text
-from tuner.corpus.row import Row
+from tuner.corpus.json_rows import read_json_rows
+from tuner.corpus.row import Row, cell_text, shown_name, shown_value
 from tuner.corpus.sql import mask_password, read_query
 from tuner.errors import ConfigError, DataError
+from tuner.records import Finding
 
 __all__ = ["Table", "read_table", "read_texts"]
 
@@ -41,12 +42,13 @@ SUFFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows with the names of the text and label columns."""
+    """Rows with the names of the text and label columns, and what was found in reading them."""
 
     source: str
     text: tuple[str, ...]
     label: str
     rows: tuple[Row, ...]
+    findings: tuple[Finding, ...] = ()
 
 
 def read_texts(source: str, columns: tuple[str, ...]) -> list[str]:
@@ -57,13 +59,11 @@ def read_texts(source: str, columns: tuple[str, ...]) -> list[str]:
     columns
         Text columns, joined by a blank; () takes the usual name.
     """
-    names, rows = _read_rows(source, DataSettings())
+    names, rows, _ = _read_rows(source, DataSettings())
     chosen = columns or (_usual(source, names, TEXT_NAMES, "text"),)
     _require(source, names, [("--text", name) for name in chosen])
-    return [
-        " ".join(str(row.cells[name]) for name in chosen if row.cells.get(name) is not None)
-        for row in rows
-    ]
+    _refuse_nested(source, rows, chosen)
+    return [" ".join(filter(None, (cell_text(row.cells.get(n)) for n in chosen))) for row in rows]
 
 
 def read_table(source: str, data: DataSettings) -> Table:
@@ -81,29 +81,32 @@ def read_table(source: str, data: DataSettings) -> Table:
     DataError
         If it cannot be read, has no rows, or lacks a column; names file and line.
     """
-    columns, rows = _read_rows(source, data)
+    columns, rows, findings = _read_rows(source, data)
     shown = mask_password(source) if "://" in source else source
-    return _pick_columns(shown, columns, rows, data)
+    return _pick_columns(shown, columns, rows, data, findings)
 
 
-def _read_rows(source: str, data: DataSettings) -> tuple[list[str], list[Row]]:
+def _read_rows(
+    source: str, data: DataSettings
+) -> tuple[list[str], list[Row], tuple[Finding, ...]]:
     if "://" in source:
-        return read_query(source, data.query)
+        return *read_query(source, data.query), ()
     path = Path(source)
     if path.is_dir():
-        return ["text", "label"], list(_read_folder(path))
+        rows, findings = read_class_folder(path)
+        return ["text", "label"], rows, findings
     kind = _format(path, data.format)
     text = read_text(path)
     if not text.strip():
         raise DataError(f"{source}: the file is empty.")
     if kind in ("csv", "tsv"):
-        columns, rows = _read_delimited(path, text, "," if kind == "csv" else "\t")
+        columns, rows = read_delimited(path, text, kind)
     else:
-        rows = list(_json_rows(path, text, lines=kind == "jsonl"))
+        rows = list(read_json_rows(path, text, lines=kind == "jsonl"))
         columns = list(dict.fromkeys(name for row in rows for name in row.cells))
     if not rows:
         raise DataError(f"{source}: the file has no rows below its header.")
-    return columns, rows
+    return columns, rows, ()
 
 
 def _format(path: Path, wanted: str) -> str:
@@ -121,88 +124,12 @@ def _format(path: Path, wanted: str) -> str:
     return kind
 
 
-def _read_delimited(path: Path, text: str, delimiter: str) -> tuple[list[str], list[Row]]:
-    import csv
-
-    csv.field_size_limit(1 << 30)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[Row] = []
-    try:
-        header = [name.strip() for name in next(reader)]
-        if len(set(header)) != len(header):
-            twice = sorted({name for name in header if header.count(name) > 1})
-            raise DataError(f"{path}, line 1: column {twice[0]!r} stands twice in the header.")
-        previous_line = reader.line_num
-        for cells in reader:
-            line = previous_line + 1
-            previous_line = reader.line_num
-            if not cells:
-                continue  # a blank line
-            if len(cells) > len(header):
-                raise DataError(
-                    f"{path}, line {line}: {len(cells)} cells where the header names "
-                    f"{len(header)}. Is a text with {delimiter!r} in it missing its quotes?"
-                )
-            padded = [*cells, *[None] * (len(header) - len(cells))]
-            rows.append(Row(dict(zip(header, padded, strict=True)), line))
-    except csv.Error as error:
-        raise DataError(
-            f"{path}, line {reader.line_num}: broken {path.suffix[1:]}: {error}."
-        ) from error
-    return header, rows
-
-
-def _json_rows(path: Path, text: str, *, lines: bool) -> Iterator[Row]:
-    if lines:
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line.strip():
-                yield Row(_json_object(path, line, number, what="one JSON object"), number)
-        return
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {error.lineno}: broken JSON: {error.msg}.") from error
-    if not isinstance(values, list):
-        raise DataError(f"{path}: must be a list of objects; got {type(values).__name__}.")
-    for number, value in enumerate(values, start=1):
-        if not isinstance(value, dict):
-            raise DataError(f"{path}, row {number}: must be an object; got {_short(value)}.")
-        yield Row(value, number)
-
-
-def _json_object(path: Path, text: str, line: int, *, what: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {line}: must be {what}: {error.msg}.") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{path}, line {line}: must be {what}; got {_short(value)}.")
-    return value
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def _read_folder(folder: Path) -> Iterator[Row]:
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
-    if not classes:
-        raise DataError(
-            f"{folder}: a folder must have one subfolder a class, with text files in it."
-        )
-    number = 0
-    for class_folder in classes:
-        for path in sorted(class_folder.rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                number += 1
-                yield Row({"text": read_text(path), "label": class_folder.name}, number)
-    if number == 0:
-        raise DataError(f"{folder}: the class folders hold no files.")
-
-
 def _pick_columns(
-    source: str, columns: Iterable[str], rows: list[Row], data: DataSettings
+    source: str,
+    columns: Iterable[str],
+    rows: list[Row],
+    data: DataSettings,
+    findings: tuple[Finding, ...],
 ) -> Table:
     names = list(columns)
     text = data.text or (_usual(source, names, TEXT_NAMES, "text"),)
@@ -210,15 +137,17 @@ def _pick_columns(
     _require(source, names, [*(("--text", name) for name in text), ("--label", label)])
     if label in text:
         raise ConfigError(f"--label must not be a text column too; got {label!r} for both.")
-    return Table(source, text, label, tuple(rows))
+    _refuse_nested(source, rows, (*text, label))
+    return Table(source, text, label, tuple(rows), findings)
 
 
 def _require(source: str, columns: list[str], wanted: list[tuple[str, str]]) -> None:
+    shown = list(map(shown_name, columns))
     for option, name in wanted:
         if name not in columns:
             raise DataError(
                 f"{source}: {option} names column {name!r}, which is not there."
-                f"{did_you_mean(name, columns)} Columns: {', '.join(columns)}."
+                f"{did_you_mean(name, shown)} Columns: {', '.join(shown)}."
             )
 
 
@@ -227,6 +156,18 @@ def _usual(source: str, columns: list[str], usual: tuple[str, ...], kind: str) -
     if not found:
         raise DataError(
             f"{source}: which column holds the {kind}? Name it with --{kind}. "
-            f"Columns: {', '.join(columns)}."
+            f"Columns: {', '.join(map(shown_name, columns))}."
         )
     return found[0]
+
+
+def _refuse_nested(source: str, rows: Iterable[Row], names: Sequence[str]) -> None:
+    """Refuse cells that are neither text nor number: as text they would be program code."""
+    for row in rows:
+        for name in names:
+            value = row.cells.get(name)
+            if isinstance(value, list | dict | tuple | set | bytes | memoryview):
+                raise DataError(
+                    f"{row.source or source}, line {row.line}: column {name!r} must hold a text "
+                    f"or a number, not {type(value).__name__}; got {shown_value(value)}."
+                )

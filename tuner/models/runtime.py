@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tuner.errors import Interrupted
+
 __all__: list[str] = []
 
 # Read when the libraries load: the one backend the program is written for, and no log noise.
@@ -31,14 +33,24 @@ def _native_stderr_held_back() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
-            os.dup2(saved, 2)
-            held.seek(0)
-            os.write(2, held.read())
+        except Exception as error:
+            if not _is_interruption(error):
+                os.dup2(saved, 2)
+                held.seek(0)
+                os.write(2, held.read())
             raise
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Say whether a signal is behind an error: import machinery may wrap what it raised."""
+    while error is not None:
+        if isinstance(error, Interrupted | KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 with _native_stderr_held_back():
@@ -46,3 +58,6 @@ with _native_stderr_held_back():
     import tensorflow
 
     tensorflow.config.list_physical_devices()
+
+# A program a shape is how trials of several shapes are meant to run: no warning about retracing.
+tensorflow.get_logger().setLevel("ERROR")

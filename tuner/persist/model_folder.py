@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ __all__ = ["StoredModel", "read_model", "write_model"]
 
 SCHEMA = 1
 _USER_FILES = ("dictionary", "stop_words")
+_RESERVED = ["[PAD]", "[UNK]"]  # tokens 0 and 1 of every vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def read_model(folder: Path) -> StoredModel:
     Raises
     ------
     CheckpointError
-        If it is missing, damaged, or of a later schema.
+        If it is missing, damaged, or of a later schema; names the folder and what is wrong.
     """
     if not (folder / "model.json").is_file():
         raise CheckpointError(f"{folder}: is no model folder; it has no model.json.")
@@ -83,21 +84,65 @@ def read_model(folder: Path) -> StoredModel:
         )
         if head["schema"] > SCHEMA:
             raise CheckpointError(
-                f"{folder}: schema must be at most {SCHEMA}; got {head['schema']}. "
+                f"schema must be at most {SCHEMA}; got {head['schema']}. "
                 "It was written by a later version of tuner."
             )
         for key in _USER_FILES:
             if settings["preprocess"][key] == f"{key}.txt":
+                if not (folder / f"{key}.txt").is_file():
+                    raise ValueError(f"{key}.txt is missing")
                 settings["preprocess"][key] = str(folder / f"{key}.txt")
+        _check_names("vocabulary.json", vocabulary, at_least=2)
+        if vocabulary[:2] != _RESERVED:
+            raise ValueError(
+                f"vocabulary.json must begin with {_RESERVED}, the ids 0 and 1; "
+                f"got {vocabulary[:2]}"
+            )
+        _check_names("labels.json", labels, at_least=2)
+        _check_edges(head["edges"])
+        for name in ("ngrams", "max_tokens"):
+            if type(head[name]) is not int or head[name] < 1:
+                raise ValueError(f"model.json: {name} must be at least 1; got {head[name]!r}")
         return StoredModel(
             settings=settings,
             vocabulary=tuple(vocabulary),
-            ngrams=int(head["ngrams"]),
-            max_tokens=int(head["max_tokens"]),
+            ngrams=head["ngrams"],
+            max_tokens=head["max_tokens"],
             edges=tuple(head["edges"]),
             classes=tuple(labels),
-            weights=unpack_arrays((folder / "weights.npz").read_bytes()),
+            weights=_finite(unpack_arrays((folder / "weights.npz").read_bytes())),
             about=head["about"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{folder}: the model folder is damaged: {error}.") from error
+    except CheckpointError as error:
+        raise CheckpointError(f"{folder}: {error}") from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise CheckpointError(f"{folder}: the model folder is damaged: {reason}.") from error
+
+
+def _check_names(file: str, value: Any, *, at_least: int) -> None:
+    """Raise ValueError unless a file lists so many different texts."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"{file} must be a list of texts; got {type(value).__name__}")
+    if len(value) < at_least:
+        raise ValueError(f"{file} must list at least {at_least} names; it has {len(value)}")
+    if len(set(value)) < len(value):
+        raise ValueError(f"{file} must list every name once, since its place is its number")
+
+
+def _check_edges(edges: Any) -> None:
+    if not isinstance(edges, list) or not all(type(edge) is int for edge in edges):
+        raise ValueError(f"model.json: edges must be a list of integers; got {edges!r}")
+    rising: Sequence[int] = sorted({edge for edge in edges if edge > 0})
+    if not edges or edges != rising:
+        raise ValueError(
+            "model.json: edges must be rising lengths, at least one, since a text is padded to "
+            f"the first that holds it; got {edges!r}"
+        )
+
+
+def _finite(weights: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    for name, array in weights.items():
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise ValueError(f"weights.npz: {name!r} must hold finite numbers alone")
+    return weights

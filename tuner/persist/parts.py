@@ -56,7 +56,8 @@ def read_documents_file(path: Path) -> tuple[Document, ...]:
         lines = path.read_text(encoding="utf-8").split("\n")
         return tuple(Document(**json.loads(line)) for line in lines if line)
     except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: cannot be read as a part of a split: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise DataError(f"{path}: cannot be read as a part of a split: {reason}.") from error
 
 
 def write_parts(
@@ -81,12 +82,40 @@ def write_parts(
 
 
 def open_manifest(folder: Path) -> dict[str, Any] | None:
-    """Read the manifest of a folder of parts; None where there is none."""
+    """Read the manifest of a folder of parts; None where there is none.
+
+    Raises
+    ------
+    DataError
+        If there is one that cannot be read or lacks what a manifest says.
+    """
+    path = folder / "data" / MANIFEST
     try:
-        value: dict[str, Any] = json.loads((folder / "data" / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
+        content = path.read_bytes()
+    except PermissionError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+    except (OSError, ValueError):  # ValueError: no path at all, such as one with a NUL
         return None
+    try:
+        value: dict[str, Any] = json.loads(content)
+        _check_manifest(value)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise DataError(
+            f"{path}: must be the manifest of a split as `tuner collect` writes it; {reason}."
+        ) from error
     return value
+
+
+def _check_manifest(value: Any) -> None:
+    if not isinstance(value, dict):
+        raise ValueError(f"it is no object but {type(value).__name__}")
+    for key, kind in (("origin", dict), ("fingerprint", str), ("classes", list), ("rows", dict)):
+        if not isinstance(value[key], kind):
+            raise ValueError(f"its {key!r} must be {kind.__name__}, not {value[key]!r}")
+    for name in (*_OPEN_PARTS, "test"):
+        if type(value["rows"][name]) is not int:
+            raise ValueError(f"its rows of {name} must be a count, not {value['rows'][name]!r}")
 
 
 def read_parts(folder: Path) -> SearchParts:

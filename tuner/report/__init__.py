@@ -2,6 +2,7 @@
 
 from tuner.report.best_params import best_params, data_summary
 from tuner.report.note import study_note
+from tuner.report.study_report import study_report
 from tuner.report.tables import csv_cell, trials_csv
 
-__all__ = ["best_params", "csv_cell", "data_summary", "study_note", "trials_csv"]
+__all__ = ["best_params", "csv_cell", "data_summary", "study_note", "study_report", "trials_csv"]

@@ -39,6 +39,9 @@ def best_params(
     reads: int,
     baselines: Mapping[str, Any],
     outcome: str,
+    verdict: Mapping[str, Any] | None = None,
+    confirmation: Mapping[str, Any] | None = None,
+    search_best: TrialRecord | None = None,
 ) -> dict[str, Any]:
     """Put the file's content together.
 
@@ -51,8 +54,15 @@ def best_params(
     reads
         Readings of the sealed test so far, from its ledger.
     outcome
-        "running", "complete", "timeout" or "interrupted".
+        "running", "complete", "timeout", "budget", "flat" or "interrupted".
+    verdict
+        The judgement of the sealed test; None before it was read.
+    confirmation
+        Scores on fresh seeds; None where there was none.
+    search_best
+        Best trial of the search, before the confirmation; None for `best` itself.
     """
+    found = best if search_best is None else search_best
     return {
         "schema": SCHEMA,
         "study": study,
@@ -64,6 +74,9 @@ def best_params(
             "value": best.value,
         },
         "params": dict(params),
+        "search_best": {"trial": found.number, "value": found.value},
+        "confirmation": None if confirmation is None else dict(confirmation),
+        "verdict": None if verdict is None else dict(verdict),
         "best_epoch": best.attributes.get("best_epoch"),
         "validation": best.attributes.get("validation"),
         "selection": best.attributes.get("selection"),

@@ -1,28 +1,49 @@
 """The search: Optuna's samplers, pruners and storage behind our own words."""
 
-from tuner.search.space import all_params, check_space
+from tuner.search.edges import EdgeWarning, edge_warnings
+from tuner.search.importance import parameter_importances
+from tuner.search.space import all_params, all_preprocess_choices, check_space, distributions
+from tuner.search.stopping import is_flat
 from tuner.search.storage import (
     cached_storage,
     close_storage,
     mask,
     open_storage,
     parse_url,
+    probe_storage,
     storage_errors,
 )
-from tuner.search.study import Search, best_trial, count_trials, list_studies, read_trials
+from tuner.search.study import (
+    EndsEarly,
+    Search,
+    best_trial,
+    count_trials,
+    list_studies,
+    read_trials,
+    top_trials,
+)
 
 __all__ = [
+    "EdgeWarning",
+    "EndsEarly",
     "Search",
     "all_params",
+    "all_preprocess_choices",
     "best_trial",
     "cached_storage",
     "check_space",
     "close_storage",
     "count_trials",
+    "distributions",
+    "edge_warnings",
+    "is_flat",
     "list_studies",
     "mask",
     "open_storage",
+    "parameter_importances",
     "parse_url",
+    "probe_storage",
     "read_trials",
     "storage_errors",
+    "top_trials",
 ]

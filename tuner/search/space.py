@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import optuna
@@ -14,11 +14,24 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from tuner.config import Settings, SpaceEntry, setting_value
+from tuner.config import (
+    PreprocessSettings,
+    Settings,
+    SpaceEntry,
+    apply_params,
+    setting_value,
+)
 from tuner.errors import ConfigError
 from tuner.models import backbone_class
 
-__all__ = ["all_params", "check_space", "default_params", "distributions", "suggest"]
+__all__ = [
+    "all_params",
+    "all_preprocess_choices",
+    "check_space",
+    "default_params",
+    "distributions",
+    "suggest",
+]
 
 _INTEGERS = frozenset(
     {
@@ -47,6 +60,7 @@ def distributions(settings: Settings) -> dict[str, BaseDistribution]:
     ConfigError
         If an entry does not fit its setting, such as a frozen depth beyond the backbone's groups.
     """
+    _check_frozen_depth(settings)
     space = settings.space
     if "model.backbone" in space:
         ignored: frozenset[str] = frozenset()  # another backbone may know what this one ignores
@@ -67,14 +81,8 @@ def _distribution(name: str, entry: SpaceEntry, settings: Settings) -> BaseDistr
     if name not in _INTEGERS and not is_number:
         raise ConfigError(f"space.{name} must be {{choices=[…]}}, since it is no number.")
     low, high = entry.low, entry.high
-    if name == "model.frozen_depth":
-        n_groups = len(backbone_class(settings.model.backbone).GROUPS)
-        high = n_groups if high is None else high
-        if high > n_groups:
-            raise ConfigError(
-                f"space.model.frozen_depth: high must be at most {n_groups}, the layer groups of "
-                f"{settings.model.backbone} below its head; got {high}."
-            )
+    if name == "model.frozen_depth" and high is None:
+        high = _groups_below_head(settings)[0]
     if low is None or high is None:
         raise ConfigError(f"space.{name} must have low and high; got low={low}, high={high}.")
     if entry.step is not None:
@@ -91,10 +99,69 @@ def _distribution(name: str, entry: SpaceEntry, settings: Settings) -> BaseDistr
     return FloatDistribution(float(low), float(high), log=entry.log, step=entry.step)
 
 
+def _groups_below_head(settings: Settings) -> tuple[int, str]:
+    """Give how many layer groups can be frozen, and the backbone with the fewest of them."""
+    return min((len(backbone_class(name).GROUPS), name) for name in _backbones(settings))
+
+
+def _backbones(settings: Settings) -> list[str]:
+    searched = settings.space.get("model.backbone")
+    if searched is None or searched.choices is None:
+        return [settings.model.backbone]
+    return [str(choice) for choice in searched.choices]
+
+
 def check_space(settings: Settings) -> None:
-    """Raise `ConfigError` if the backbone is unknown or an entry does not fit its setting."""
-    backbone_class(settings.model.backbone)
+    """Raise `ConfigError` if the space cannot be searched.
+
+    A backbone that is unknown, an entry that does not fit its setting, or a frozen depth that
+    would freeze the head.
+    """
+    _check_backbones(settings)
     distributions(settings)
+
+
+def _check_backbones(settings: Settings) -> None:
+    searched = settings.space.get("model.backbone")
+    backbone_class(settings.model.backbone)
+    if searched is None or searched.choices is None:
+        return
+    for number, name in enumerate(searched.choices):
+        try:
+            backbone_class(str(name))
+        except ConfigError as error:
+            raise ConfigError(
+                f"space.model.backbone: choices[{number}] breaks the setting's rule: {error}"
+            ) from error
+
+
+def _check_frozen_depth(settings: Settings) -> None:
+    """Refuse to freeze the head: nothing would be left to learn."""
+    n_groups, backbone = _groups_below_head(settings)
+    depths: dict[str, Any] = {"model.frozen_depth": settings.model.frozen_depth}
+    searched = settings.space.get("model.frozen_depth")
+    if searched is not None:
+        depths = {"space.model.frozen_depth: high": searched.high}
+        if searched.choices is not None:
+            depths = {
+                f"space.model.frozen_depth: choices[{number}]": choice
+                for number, choice in enumerate(searched.choices)
+            }
+    for where, depth in depths.items():
+        if depth is not None and float(depth) > n_groups:
+            raise ConfigError(
+                f"{where} must be at most {n_groups}, the layer groups of {backbone} below its "
+                f"head, since the head is never frozen; got {depth}."
+            )
+
+
+def all_preprocess_choices(settings: Settings) -> Iterator[PreprocessSettings]:
+    """Give the preprocessing of the study, then that of every searched choice, one at a time."""
+    yield settings.preprocess
+    for name, entry in settings.space.items():
+        if name.startswith("preprocess."):
+            for choice in entry.choices or ():
+                yield apply_params(settings, {name: choice}).preprocess
 
 
 def default_params(settings: Settings, space: Mapping[str, BaseDistribution]) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 import sqlalchemy
@@ -17,6 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from tuner.errors import ConfigError, StorageError
+from tuner.masking import mask_url
 
 __all__ = [
     "cached_storage",
@@ -24,11 +27,16 @@ __all__ = [
     "mask",
     "open_storage",
     "parse_url",
+    "probe_storage",
     "slot_lock",
     "storage_errors",
 ]
 
 BUSY_TIMEOUT_SECONDS = 60
+PROBE_TIMEOUT_SECONDS = 5
+_SQLITE_MAGIC = b"SQLite format 3"
+# Of Optuna's schema; another program's database may well have a table named `studies`.
+_TABLES = frozenset({"studies", "trials", "version_info"})
 _FORMS = "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 
 
@@ -43,17 +51,16 @@ def parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
-        shown = url.split("@", 1)[-1] if "@" in url else url
-        raise ConfigError(f"--storage must be {_FORMS}; got {shown!r}.") from error
+        raise ConfigError(f"--storage must be {_FORMS}; got {mask(url)!r}.") from error
     dialect = parsed.drivername.split("+", 1)[0]
     if dialect == "sqlite":
         if parsed.host:
             raise ConfigError(
                 f"--storage: a relative SQLite file has three slashes, sqlite:///{parsed.host}…; "
-                f"got {url!r}."
+                f"got {mask(url)!r}."
             )
         if not parsed.database or parsed.database == ":memory:":
-            raise ConfigError(f"--storage must name a file, sqlite:///FILE; got {url!r}.")
+            raise ConfigError(f"--storage must name a file, sqlite:///FILE; got {mask(url)!r}.")
         return parsed.set(drivername="sqlite")
     if dialect in ("postgresql", "postgres"):
         try:
@@ -67,12 +74,8 @@ def parse_url(url: str) -> URL:
 
 
 def mask(url: str) -> str:
-    """Give the URL as a person would write it, its password hidden."""
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        return "the storage"
-    return parsed.render_as_string(hide_password=True).replace("postgresql+psycopg", "postgresql")
+    """Give the URL as a person would write it, its passwords hidden."""
+    return mask_url(url).replace("postgresql+psycopg:", "postgresql:", 1)
 
 
 @contextmanager
@@ -112,7 +115,8 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     url
         See `parse_url`.
     create
-        False refuses a SQLite file that is not there.
+        False opens for reading: a SQLite file is not written to, and a database without
+        Optuna's tables is refused.
 
     Raises
     ------
@@ -120,24 +124,141 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
         See `parse_url` and `storage_errors`.
     """
     parsed = parse_url(url)
-    engine_arguments: dict[str, Any] = {}
+    if not create:
+        return _open_existing(parsed, url, for_writing=False)
     if parsed.drivername == "sqlite":
-        path = Path(str(parsed.database))
-        if not create and not path.is_file():
-            raise ConfigError(f"--storage {mask(url)}: there is no such file.")
-        _prepare_file(path, url)
-        engine_arguments["connect_args"] = {"timeout": BUSY_TIMEOUT_SECONDS}
-    else:
-        # A connection that the server closed in the meantime is replaced before use.
-        engine_arguments["pool_pre_ping"] = True
-        engine_arguments["connect_args"] = {"connect_timeout": 10}
-    rendered = parsed.render_as_string(hide_password=False)
+        _prepare_file(Path(str(parsed.database)), url)
     with storage_errors(url), _one_creator(parsed):
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        storage = RDBStorage(rendered, engine_kwargs=engine_arguments)
+        storage = _connect(parsed, _engine_arguments(parsed), create=True)
     if parsed.drivername == "sqlite":
         _harden_sqlite(storage.engine)
     return storage
+
+
+def probe_storage(url: str) -> None:
+    """Find out early whether the storage can be used at all; nothing is written.
+
+    PostgreSQL must answer within a few seconds; a SQLite file that is there must be one.
+
+    Raises
+    ------
+    ConfigError, StorageError
+        See `parse_url` and `storage_errors`.
+    """
+    parsed = parse_url(url)
+    if parsed.drivername == "sqlite":
+        _refuse_other_files(Path(str(parsed.database)), url)
+        return
+    arguments = {"connect_timeout": PROBE_TIMEOUT_SECONDS}
+    engine = sqlalchemy.create_engine(parsed, connect_args=arguments)
+    try:
+        with storage_errors(url), engine.connect() as connection:
+            connection.execute(sqlalchemy.text("SELECT 1"))
+    finally:
+        engine.dispose()
+
+
+def _engine_arguments(parsed: URL) -> dict[str, Any]:
+    if parsed.drivername == "sqlite":
+        return {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS}}
+    # A connection that the server closed in the meantime is replaced before use.
+    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+
+
+def _connect(parsed: URL, arguments: dict[str, Any], *, create: bool) -> RDBStorage:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    rendered = parsed.render_as_string(hide_password=False)
+    return RDBStorage(rendered, engine_kwargs=arguments, skip_table_creation=not create)
+
+
+def _open_existing(parsed: URL, url: str, *, for_writing: bool) -> RDBStorage:
+    """Open a storage that must hold studies already; its schema is left as it is."""
+    if parsed.drivername != "sqlite":
+        with storage_errors(url):
+            arguments = _engine_arguments(parsed)
+            engine = sqlalchemy.create_engine(parsed, **arguments)
+            try:
+                tables = set(sqlalchemy.inspect(engine).get_table_names())
+            finally:
+                engine.dispose()
+            _refuse_without_studies(tables, url)
+            return _connect(parsed, arguments, create=False)
+    path = Path(str(parsed.database))
+    if not path.is_file():
+        raise ConfigError(f"--storage {mask(url)}: there is no such file.")
+    _refuse_other_files(path, url)
+    address, tables = _readable_address(path, url)
+    _refuse_without_studies(tables, url)
+    if for_writing and _is_writable(path):
+        with storage_errors(url):
+            storage = _connect(parsed, _engine_arguments(parsed), create=False)
+        _harden_sqlite(storage.engine)
+        return storage
+    with storage_errors(url):
+        return _connect(parsed, {"creator": lambda: _connect_reader(address)}, create=False)
+
+
+def _is_writable(path: Path) -> bool:
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _connect_reader(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        address, uri=True, timeout=BUSY_TIMEOUT_SECONDS, check_same_thread=False
+    )
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _readable_address(path: Path, url: str) -> tuple[str, set[str]]:
+    """Give the address under which SQLite can read a file, and the tables in it.
+
+    Where the place can be written, SQLite may: a reader of a file with a write-ahead log puts two
+    files beside it, which only one that may write takes away again. Elsewhere it must not; and
+    where that log is empty, the file alone is the whole database and nothing else is needed.
+    """
+    modes = ["mode=rw"] if _is_writable(path) else ["mode=ro"]
+    write_ahead_log = path.with_name(f"{path.name}-wal")
+    if not _is_writable(path) and not (
+        write_ahead_log.exists() and write_ahead_log.stat().st_size
+    ):
+        modes.append("mode=ro&immutable=1")
+    problem: sqlite3.Error | None = None
+    for mode in modes:
+        address = f"file:{quote(str(path.resolve()))}?{mode}"
+        try:
+            return address, _sqlite_tables(address)
+        except sqlite3.Error as error:
+            problem = error
+    raise StorageError(f"{mask(url)}: cannot be read: {problem}.") from problem
+
+
+def _sqlite_tables(address: str) -> set[str]:
+    connection = _connect_reader(address)
+    try:
+        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in rows}
+    finally:
+        connection.close()
+
+
+def _refuse_without_studies(tables: set[str], url: str) -> None:
+    if not tables >= _TABLES:
+        raise ConfigError(
+            f"--storage must be a database that `tuner optimize` has written; {mask(url)} holds "
+            "no studies."
+        )
+
+
+def _refuse_other_files(path: Path, url: str) -> None:
+    """Raise `StorageError` if the file is there and is no SQLite database."""
+    try:
+        if path.exists() and path.stat().st_size:
+            with path.open("rb") as file:
+                if file.read(len(_SQLITE_MAGIC)) != _SQLITE_MAGIC:
+                    raise StorageError(f"{mask(url)}: the file is no SQLite database.")
+    except OSError as error:
+        raise StorageError(f"{mask(url)}: cannot be read: {error.strerror}.") from error
 
 
 def close_storage(storage: RDBStorage) -> None:
@@ -148,8 +269,11 @@ def close_storage(storage: RDBStorage) -> None:
 
 @contextmanager
 def cached_storage(url: str) -> Iterator[BaseStorage]:
-    """Open a storage behind Optuna's cache of finished trials, for readers."""
-    storage = open_storage(url, create=False)
+    """Open a storage behind Optuna's cache of finished trials, for the dashboard.
+
+    It may write what its user asks for (notes, deletions) where the file can be written.
+    """
+    storage = _open_existing(parse_url(url), url, for_writing=True)
     try:
         yield optuna.storages.get_storage(storage)
     finally:
@@ -159,10 +283,7 @@ def cached_storage(url: str) -> Iterator[BaseStorage]:
 def _prepare_file(path: Path, url: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.stat().st_size:
-            with path.open("rb") as file:
-                if file.read(15) != b"SQLite format 3":
-                    raise StorageError(f"{mask(url)}: the file is no SQLite database.")
+        _refuse_other_files(path, url)
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS)
         try:
             # Readers (the dashboard) and the writer do not block each other. Kept in the file.

@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -31,12 +31,27 @@ from tuner.search.space import default_params, distributions, suggest
 from tuner.search.storage import close_storage, open_storage, slot_lock
 from tuner.seeds import Stream, derive_seed
 
-__all__ = ["Search", "list_studies", "read_trials"]
+__all__ = [
+    "EndsEarly",
+    "Search",
+    "best_trial",
+    "count_trials",
+    "list_studies",
+    "read_trials",
+    "top_trials",
+]
 
 FAILURES_FROM_START = 5
 FAILURES_IN_A_ROW = 10
 RETRIES_MAX = 3
 _WAIT_SECONDS = 1.0
+_CONFIRMATION = "confirmation:"
+
+EndsEarly = Callable[[Sequence[TrialRecord]], str | None]
+
+
+def _never(_: Sequence[TrialRecord]) -> str | None:
+    return None
 
 
 class Search:
@@ -123,7 +138,7 @@ class Search:
         progress: Progress,
         stop_requested: StopRequested,
         keep_weights: Callable[[int, TrialOutcome], str],
-        deadline: float = math.inf,
+        ends_early: EndsEarly = _never,
     ) -> str:
         """Run trials until the study has `total` finished ones.
 
@@ -139,13 +154,13 @@ class Search:
             Raises `Interrupted` when a signal has come in.
         keep_weights
             Stores a complete trial's weights before it is told and gives their digest.
-        deadline
-            `time.monotonic()` after which no further trial is started.
+        ends_early
+            Asked before each trial: gives the outcome to end with, such as "timeout", or None.
 
         Returns
         -------
         str
-            "complete" or "timeout".
+            "complete", or what `ends_early` said.
 
         Raises
         ------
@@ -156,9 +171,11 @@ class Search:
         """
         while True:
             stop_requested()
-            self._check_failures()
-            if time.monotonic() >= deadline:
-                return "timeout"
+            trials = self.trials()
+            _check_failures(trials)
+            early = ends_early(trials)
+            if early is not None and count_trials(trials)["finished"] < total:
+                return early
             trial = self._claim(total)
             if trial is not None:
                 self._run_one(trial, run_trial, progress, stop_requested, keep_weights)
@@ -301,26 +318,6 @@ class Search:
                     n_reaped += 1
         return n_reaped
 
-    def _check_failures(self) -> None:
-        finished = [
-            record for record in self.trials() if record.state in ("complete", "pruned", "failed")
-        ]
-        row: list[TrialRecord] = []
-        for record in reversed(finished):
-            if record.is_retried:
-                continue
-            if record.state != "failed":
-                break
-            row.append(record)
-        from_start = len(row) == sum(not record.is_retried for record in finished)
-        if len(row) >= (FAILURES_FROM_START if from_start else FAILURES_IN_A_ROW):
-            where = "from the start" if from_start else "in a row"
-            reasons = Counter(str(record.attributes.get("failure", "unknown")) for record in row)
-            reason, _ = reasons.most_common(1)[0]
-            raise TooManyFailures(
-                f"{len(row)} trials failed {where}; the commonest reason: {reason}."
-            )
-
     def close(self) -> None:
         """Give the storage's connections back."""
         close_storage(self._storage)
@@ -346,18 +343,60 @@ class Search:
 
         save_note(self._study, text)
 
+    # -- confirmation -------------------------------------------------------------------------
+
+    def confirmations(self) -> dict[str, dict[str, Any]]:
+        """Give the runs of the confirmation that are finished, by their key."""
+        return {
+            name.removeprefix(_CONFIRMATION): value
+            for name, value in self._study.user_attrs.items()
+            if name.startswith(_CONFIRMATION)
+        }
+
+    def note_confirmation(self, key: str, run: Mapping[str, Any]) -> None:
+        """Keep a finished run of the confirmation, so that an interrupted one goes on."""
+        self._study.set_user_attr(f"{_CONFIRMATION}{key}", dict(run))
+
     def _record(self, number: int) -> TrialRecord:
         return next(record for record in self.trials() if record.number == number)
 
 
-def best_trial(trials: list[TrialRecord], direction: str) -> TrialRecord | None:
+def _check_failures(trials: Sequence[TrialRecord]) -> None:
+    finished = [record for record in trials if record.state in ("complete", "pruned", "failed")]
+    row: list[TrialRecord] = []
+    for record in reversed(finished):
+        if record.is_retried:
+            continue
+        if record.state != "failed":
+            break
+        row.append(record)
+    from_start = len(row) == sum(not record.is_retried for record in finished)
+    if len(row) >= (FAILURES_FROM_START if from_start else FAILURES_IN_A_ROW):
+        where = "from the start" if from_start else "in a row"
+        reasons = Counter(str(record.attributes.get("failure", "unknown")) for record in row)
+        reason, _ = reasons.most_common(1)[0]
+        raise TooManyFailures(f"{len(row)} trials failed {where}; the commonest reason: {reason}.")
+
+
+def best_trial(trials: Sequence[TrialRecord], direction: str) -> TrialRecord | None:
     """Give the best complete trial, the earlier of equal ones; None where there is none."""
     sign = 1.0 if direction == "maximize" else -1.0
     complete = [t for t in trials if t.state == "complete" and t.value is not None]
     return max(complete, key=lambda t: (sign * (t.value or 0.0), -t.number), default=None)
 
 
-def count_trials(trials: list[TrialRecord]) -> dict[str, int]:
+def top_trials(trials: Sequence[TrialRecord], direction: str, k: int) -> list[TrialRecord]:
+    """Give the best `k` complete trials, best first; copies of another trial do not count."""
+    sign = 1.0 if direction == "maximize" else -1.0
+    complete = [
+        t
+        for t in trials
+        if t.state == "complete" and t.value is not None and "duplicate_of" not in t.attributes
+    ]
+    return sorted(complete, key=lambda t: (-sign * (t.value or 0.0), t.number))[:k]
+
+
+def count_trials(trials: Sequence[TrialRecord]) -> dict[str, int]:
     """Count trials: finished (complete + pruned), and by state; retried ones are not failed."""
     states = Counter("retried" if trial.is_retried else trial.state for trial in trials)
     counts = {

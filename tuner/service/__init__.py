@@ -1,16 +1,21 @@
 """Whole jobs, put together from the stages: run a study, collect data, serve the dashboard."""
 
 from tuner.service.collect import read_sources, split_sources, store_parts
+from tuner.service.confirm import ConfirmationPlan
 from tuner.service.dashboard import serve_dashboard
+from tuner.service.diagnose import diagnose_parts, suspects_csv
 from tuner.service.run_study import StudyPlan, StudyResult, plan_study, run_study
 
 __all__ = [
+    "ConfirmationPlan",
     "StudyPlan",
     "StudyResult",
+    "diagnose_parts",
     "plan_study",
     "read_sources",
     "run_study",
     "serve_dashboard",
     "split_sources",
     "store_parts",
+    "suspects_csv",
 ]

@@ -69,7 +69,7 @@ def read_sources(settings: Settings) -> Sources:
     Raises
     ------
     ConfigError
-        If no data is named.
+        If no data is named, or a file is given beside a folder that is split already.
     DataError
         If they cannot be used; names file and line.
     """
@@ -78,6 +78,7 @@ def read_sources(settings: Settings) -> Sources:
         raise ConfigError("data.path must name the table of labelled texts: --data FILE.")
     folder = Path(data.path)
     if "://" not in data.path and open_manifest(folder) is not None:
+        _refuse_given_beside_split(settings, folder)
         parts = read_parts(folder)
         return Sources({}, (), parts.fingerprint, ready=folder)
     findings: list[Finding] = []
@@ -154,10 +155,10 @@ def split_sources(sources: Sources, settings: Settings) -> Collected:
     }
     for name, found in chosen.items():
         if len(found) < 2:
-            raise DataError(
-                f"the {name} part must have at least 2 rows; it has {len(found)} "
-                f"of {len(rows)}. More data is needed, or a larger split.{name}."
-            )
+            raise _too_few(name, len(found), len(rows), given=sources.documents.get(name))
+    for name in ("validation", "test"):
+        if name in sources.documents:
+            _require_common_label(name, chosen[name], chosen["train"])
     classes = tuple(sorted({document.label for found in chosen.values() for document in found}))
     findings += _class_gaps(chosen, classes)
     parts = SearchParts(
@@ -169,6 +170,47 @@ def split_sources(sources: Sources, settings: Settings) -> Collected:
         len(chosen["test"]),
     )
     return Collected(parts, chosen["test"], tuple(findings))
+
+
+def _refuse_given_beside_split(settings: Settings, folder: Path) -> None:
+    for name in ("validation", "test"):
+        value = getattr(settings.data, name)
+        if value is not None:
+            raise ConfigError(
+                f"data.{name} must be left out where data.path is a folder that `tuner collect` "
+                f"made, since {folder} has a {name} part of its own; got {value!r}."
+            )
+
+
+def _too_few(name: str, n: int, n_rows: int, *, given: Sequence[Document] | None) -> DataError:
+    if given is None:
+        return DataError(
+            f"the {name} part must have at least 2 rows; it has {n} of {n_rows}. "
+            f"More data is needed, or a larger split.{name}."
+        )
+    left_out = len(given) - n
+    return DataError(
+        f"{given[0].source}, line {given[0].line}: the {name} part must have at least 2 rows, "
+        f"since fewer measure nothing; the file given for it has {n}"
+        + (f" besides {left_out} whose text stands in the test file." if left_out else ".")
+    )
+
+
+def _require_common_label(name: str, given: Sequence[Document], train: Sequence[Document]) -> None:
+    known = {document.label for document in train}
+    labels = {document.label for document in given}
+    if labels & known:
+        return
+    raise DataError(
+        f"{given[0].source}, line {given[0].line}: no label of the given {name} file occurs in "
+        f"train, so no row of it could ever be right; it has {_listed(labels)}, train has "
+        f"{_listed(known)}."
+    )
+
+
+def _listed(labels: set[str]) -> str:
+    shown = ", ".join(map(repr, sorted(labels)[:5]))
+    return f"{shown}, …" if len(labels) > 5 else shown
 
 
 def split_digest(settings: Settings) -> str:

@@ -3,119 +3,207 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tuner.baselines import fit_tfidf_linear, majority_class
-from tuner.config import Settings, digest
+from tuner.baselines import (
+    TfidfLinear,
+    fit_tfidf_characters,
+    fit_tfidf_words,
+    majority_class,
+)
+from tuner.config import digest
+from tuner.evaluation import (
+    calibration_report,
+    compare,
+    decide,
+    score_intervals,
+    slice_report,
+)
 from tuner.persist import SealedTest
 from tuner.pipeline import Model, Pipeline
-from tuner.preprocess import resolve_segmenter, tokenize
-from tuner.records import Document, Scores, SearchParts, TrialRecord
+from tuner.preprocess import tokenize
+from tuner.records import Document, Scores, TrialRecord
 from tuner.seeds import Stream, derive_seed
 from tuner.service.results import Results
 
-__all__ = ["open_test"]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["Opening", "open_test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What one reading of the sealed test gave.
+
+    `test` are the winner's scores with their intervals, `baselines` the others by name, `verdict`
+    the judgement, all as they stand in the JSON; `slices` and `calibration` go into the report.
+    """
+
+    test: dict[str, Any]
+    baselines: dict[str, Any]
+    verdict: dict[str, Any]
+    slices: dict[str, Any]
+    calibration: dict[str, Any]
 
 
 def open_test(
     results: Results, pipeline: Pipeline, best: TrialRecord, default: TrialRecord | None
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> Opening:
     """Measure winner, untuned default and baselines on the sealed test, in one reading.
 
     Parameters
     ----------
     best, default
         The winner, and trial 0 (None if it is not complete).
-
-    Returns
-    -------
-    test, baselines : dict
-        Scores of the winner, and of the others by name, as they stand in the JSON.
     """
     settings, parts = results.settings, results.parts
     # Everything is fitted before the ledger's row is written.
-    tokens, labels = _baseline_inputs(settings, parts, pipeline)
+    preprocess = pipeline.resolve(settings.preprocess)
+    open_parts = ("train", "validation", "selection")
+    tokens = {name: pipeline.tokens(preprocess, name) for name in open_parts}
+    labels = {name: [d.label for d in getattr(parts, name)] for name in open_parts}
     seed = derive_seed(settings.study.seed, 0, Stream.BASELINE)
-    linear = fit_tfidf_linear(
-        tokens["train"], labels["train"], tokens["validation"], labels["validation"], seed=seed
-    )
+    linear = {
+        name: fit(
+            tokens["train"], labels["train"], tokens["validation"], labels["validation"], seed=seed
+        )
+        for name, fit in (
+            ("tfidf_words", fit_tfidf_words),
+            ("tfidf_characters", fit_tfidf_characters),
+        )
+    }
     majority = majority_class(labels["train"])
     winner = Model(results.stored_model(best, {}))
     untuned = None if default is None else Model(results.stored_model(default, {}))
 
     models = {
         "winner": str(best.attributes["weights"]),
-        "tfidf_linear": digest([parts.fingerprint, "tfidf_linear", linear.cost, seed]),
         "majority": digest([parts.fingerprint, "majority", majority]),
+    }
+    models |= {
+        name: digest([parts.fingerprint, name, model.cost, seed]) for name, model in linear.items()
     }
     if default is not None:
         models["default"] = str(default.attributes["weights"])
     test = SealedTest(results.folder).open(models)
 
-    preprocess = resolve_segmenter(settings.preprocess, [d.text for d in parts.train])
-    test_tokens = tokenize([document.text for document in test], preprocess)
+    tokens["test"] = tokenize([document.text for document in test], preprocess)
+    labels["test"] = [document.label for document in test]
+    bench = _Bench(labels, parts.classes)
     baselines: dict[str, Any] = {
         "majority": {
             "settings": {"class": majority},
-            **_scored(
-                {name: [majority] * len(found) for name, found in labels.items()}
-                | {"test": [majority] * len(test)},
-                labels,
-                test,
-                parts.classes,
-            ),
-        },
-        "tfidf_linear": {
-            "settings": {"ngrams": 2, "C": linear.cost},
-            **_scored(
-                {name: linear.predict(found) for name, found in tokens.items()}
-                | {"test": linear.predict(test_tokens)},
-                labels,
-                test,
-                parts.classes,
-            ),
-        },
+            **bench.scored({name: [majority] * len(found) for name, found in labels.items()}),
+        }
     }
+    baselines |= {
+        name: {
+            "settings": {"ngrams": list(model.ngrams), "C": model.cost},
+            **bench.scored(_predictions(model, tokens)),
+        }
+        for name, model in linear.items()
+    }
+    predicted = {name: bench.test_numbers(model.predict(tokens["test"]))
+                 for name, model in linear.items()}  # fmt: skip
+    predicted["majority"] = bench.test_numbers([majority] * len(test))
     if default is not None and untuned is not None:
+        predicted["default"] = _argmax(untuned.probabilities([d.text for d in test]))
         baselines["default"] = {
             "settings": {"trial": default.number},
             "validation": default.attributes["validation"],
             "selection": default.attributes["selection"],
             "test": _short(untuned.evaluate(test)),
         }
-    return winner.evaluate(test).as_json(), baselines
+    return _judge(results, winner, test, bench, predicted, baselines)
 
 
-def _baseline_inputs(
-    settings: Settings, parts: SearchParts, pipeline: Pipeline
-) -> tuple[dict[str, list[list[str]]], dict[str, list[str]]]:
-    preprocess = resolve_segmenter(settings.preprocess, [d.text for d in parts.train])
-    names = ("train", "validation", "selection")
-    tokens = {name: pipeline.tokens(preprocess, name) for name in names}
-    labels = {name: [document.label for document in getattr(parts, name)] for name in names}
-    return tokens, labels
-
-
-def _scored(
-    predicted: Mapping[str, Sequence[str]],
-    labels: Mapping[str, Sequence[str]],
+def _judge(
+    results: Results,
+    winner: Model,
     test: Sequence[Document],
-    classes: Sequence[str],
-) -> dict[str, Any]:
-    from tuner.training import score
-
-    truth = {**labels, "test": [document.label for document in test]}
-    number = {name: index for index, name in enumerate(classes)}
-
-    def numbers(names: Sequence[str]) -> Any:
-        return np.array([number[name] for name in names], np.int32)
-
-    return {
-        name: _short(score(numbers(truth[name]), numbers(predicted[name]), classes))
-        for name in ("validation", "selection", "test")
+    bench: _Bench,
+    predicted: Mapping[str, npt.NDArray[np.int32]],
+    baselines: dict[str, Any],
+) -> Opening:
+    """Put intervals, comparisons, verdict and slices to the predictions on test."""
+    settings, parts = results.settings, results.parts
+    seed = derive_seed(settings.study.seed, 0, Stream.EVALUATION)
+    n_classes = len(parts.classes)
+    documents = {"validation": parts.validation, "selection": parts.selection, "test": test}
+    measured = {
+        name: (bench.numbers(name), winner.probabilities([d.text for d in found]))
+        for name, found in documents.items()
     }
+    truth, probabilities = measured["test"]
+    own = _argmax(probabilities)
+    comparisons = compare(truth, own, predicted, n_classes=n_classes, seed=seed)
+    for comparison in comparisons:
+        baselines[comparison.other]["winner_minus_this"] = comparison.as_json()
+        baselines[comparison.other]["test"]["intervals"] = _intervals(
+            truth, predicted[comparison.other], n_classes, seed
+        )
+    verdict = decide(comparisons, metric=settings.study.metric, n=len(test))
+    return Opening(
+        test=winner.evaluate(test).as_json()
+        | {"intervals": _intervals(truth, own, n_classes, seed)},
+        baselines=baselines,
+        verdict=verdict.as_json(),
+        slices={
+            name: slice_report(*measured[name], documents[name], parts.classes)
+            for name in ("selection", "test")
+        },
+        calibration=calibration_report(
+            measured["validation"],
+            {name: measured[name] for name in ("selection", "test")},
+            seed=seed,
+        ),
+    )
+
+
+class _Bench:
+    """The labels of all parts, as class numbers, to score predictions against."""
+
+    def __init__(self, labels: Mapping[str, Sequence[str]], classes: Sequence[str]) -> None:
+        self._classes = classes
+        self._number = {name: index for index, name in enumerate(classes)}
+        self._labels = labels
+
+    def numbers(self, part: str) -> npt.NDArray[np.int32]:
+        return self.test_numbers(self._labels[part])
+
+    def test_numbers(self, names: Sequence[str]) -> npt.NDArray[np.int32]:
+        return np.array([self._number[name] for name in names], np.int32)
+
+    def scored(self, predicted: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        from tuner.training import score
+
+        return {
+            name: _short(
+                score(self.numbers(name), self.test_numbers(predicted[name]), self._classes)
+            )
+            for name in ("validation", "selection", "test")
+        }
+
+
+def _predictions(
+    model: TfidfLinear, tokens: Mapping[str, Sequence[Sequence[str]]]
+) -> dict[str, list[str]]:
+    return {name: model.predict(tokens[name]) for name in ("validation", "selection", "test")}
+
+
+def _argmax(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+    return np.asarray(probabilities.argmax(axis=1), np.int32)
+
+
+def _intervals(
+    truth: npt.NDArray[np.int32], predicted: npt.NDArray[np.int32], n_classes: int, seed: int
+) -> dict[str, Any]:
+    found = score_intervals(truth, predicted, n_classes=n_classes, seed=seed)
+    return {name: interval.as_json() for name, interval in found.items()}
 
 
 def _short(scores: Scores) -> dict[str, Any]:

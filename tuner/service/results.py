@@ -25,11 +25,12 @@ from tuner.persist import (
 from tuner.pipeline import Pipeline
 from tuner.records import Finding, SearchParts, TrialOutcome, TrialRecord
 from tuner.report import best_params, data_summary, trials_csv
-from tuner.search import all_params, best_trial, count_trials
+from tuner.search import all_params, best_trial, count_trials, top_trials
 from tuner.service.versions import versions
 
-__all__ = ["Results"]
+__all__ = ["WEIGHTS_KEPT", "Results"]
 
+WEIGHTS_KEPT = 20  # trials that a confirmation can still choose from
 _TABLE_SECONDS = 3.0
 
 
@@ -112,10 +113,16 @@ class Results:
         outcome: str,
         test: Mapping[str, Any],
         baselines: Mapping[str, Any],
+        **judgement: Any,
     ) -> dict[str, Any]:
-        """Write `best_model/`, then `best_params.json`, and give the latter's content."""
+        """Write `best_model/`, then `best_params.json`, and give the latter's content.
+
+        `judgement` holds verdict, confirmation and search_best, see `tuner.report.best_params`.
+        """
         with self._blobs.lock("results"):
-            return self._write_best(best, trials, outcome=outcome, test=test, baselines=baselines)
+            return self._write_best(
+                best, trials, outcome=outcome, test=test, baselines=baselines, **judgement
+            )
 
     def _write_best(
         self,
@@ -125,6 +132,7 @@ class Results:
         outcome: str,
         test: Mapping[str, Any] | None,
         baselines: Mapping[str, Any],
+        **judgement: Any,
     ) -> dict[str, Any]:
         content = best_params(
             study=self.study,
@@ -138,6 +146,7 @@ class Results:
             reads=self.sealed.reads,
             baselines=baselines,
             outcome=outcome,
+            **judgement,
         )
         about = {
             name: content[name]
@@ -209,12 +218,18 @@ class Results:
             return None
         return content
 
+    def write_report(self, content: Mapping[str, Any]) -> None:
+        """Write `report.json`."""
+        write_json(self.folder / "report.json", content)
+
     def _drop_weights(self, trials: Sequence[TrialRecord], best: TrialRecord | None) -> None:
-        kept = {
-            trial.attributes.get("weights")
-            for trial in trials
-            if trial.origin == 0 or (best is not None and trial.number == best.number)
-        }
+        # Whoever may yet win the confirmation, and what the winner is compared with.
+        kept_trials = [
+            *(trial for trial in trials if trial.origin == 0),
+            *top_trials(trials, self.settings.direction, WEIGHTS_KEPT),
+            *([] if best is None else [best]),
+        ]
+        kept = {trial.attributes.get("weights") for trial in kept_trials}
         for trial in trials:
             digest = trial.attributes.get("weights")
             # A running trial's weights lie here before it is told; they may yet win.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -15,20 +14,29 @@ from typing import Any
 
 from tuner.config import Settings, digest, settings_digest
 from tuner.errors import ConfigError, Interrupted, NoCompleteTrial
+from tuner.evaluation import runs_needed
 from tuner.persist import FolderBlobs, open_manifest, read_parts
 from tuner.pipeline import Pipeline
 from tuner.preprocess import check_word_lists
 from tuner.records import Finding, Progress, StopRequested, TrialRecord
-from tuner.report import study_note
+from tuner.report import study_note, study_report
 from tuner.search import (
+    EndsEarly,
     Search,
+    all_preprocess_choices,
     best_trial,
     check_space,
     count_trials,
+    distributions,
+    edge_warnings,
+    is_flat,
     mask,
+    parameter_importances,
     parse_url,
+    probe_storage,
     storage_errors,
 )
+from tuner.seeds import Stream, derive_seed
 from tuner.service.collect import (
     Collected,
     Sources,
@@ -38,14 +46,14 @@ from tuner.service.collect import (
     split_sources,
     store_parts,
 )
+from tuner.service.confirm import Confirmation, ConfirmationPlan, confirm
 from tuner.service.finish import open_test
 from tuner.service.results import Results
+from tuner.service.study_name import check_study_name
 
 __all__ = ["StudyPlan", "StudyResult", "plan_study", "run_study"]
 
 _log = logging.getLogger(__name__)
-
-STEPS_WANTED = 300  # below, a network from scratch has hardly left its initial weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +132,11 @@ def plan_study(
     """
     url = storage_url or f"sqlite:///{output / 'tuner.db'}"
     parse_url(url)
-    if study_name is not None and not re.fullmatch(r"[\w\-.]{1,200}", study_name):
-        raise ConfigError(
-            "--study-name must be 1 to 200 letters, digits, '-', '_' or '.', since it names a "
-            f"folder; got {study_name!r}."
-        )
+    probe_storage(url)
     sources = read_sources(settings)
     identity = digest([sources.fingerprint, settings_digest(settings)])
     name = study_name or f"{settings.study.name}-{identity[:8]}"
+    check_study_name(name)
     _check_settings(settings)
     is_split = _is_split(output / name, name, sources, settings)
     collected = None if is_split else split_sources(sources, settings)
@@ -145,12 +150,23 @@ def run_study(
     progress: Progress,
     stop_requested: StopRequested = lambda: None,
     timeout_seconds: float = math.inf,
+    budget_seconds: float = math.inf,
+    stops_when_flat: bool = False,
+    confirmation: ConfirmationPlan | None = None,
     opened: Callable[[], None] = lambda: None,
 ) -> StudyResult:
     """Run or continue a study until it has `total` finished trials, then open the test once.
 
     Parameters
     ----------
+    timeout_seconds
+        No trial is started after this time; the confirmation follows all the same.
+    budget_seconds
+        Search and confirmation together are to fit in.
+    stops_when_flat
+        End the search when its expected gain is below the noise of the score.
+    confirmation
+        How the best trials are run again; None for not at all.
     opened
         Called when storage and run directory have been found writable.
 
@@ -161,21 +177,84 @@ def run_study(
     NoCompleteTrial
         If no trial is complete at the end.
     """
-    deadline = time.monotonic() + timeout_seconds
+    started = time.monotonic()
     with storage_errors(plan.storage_url), closing(_open_search(plan)) as search:
         results = _open_results(plan, search)
         opened()
         finished = search.counts()["finished"]
         written = results.read_best()
-        if finished >= total and _is_final(written, finished):
+        if finished >= total and _is_final(written, finished, confirmation):
             return StudyResult("nothing to do", plan.folder, written or {}, results.findings)
         _say_where_it_stands(plan, search, results, total)
         if finished < total:
             # Before the first trial, so that a setting that cannot work ends the run, not a trial.
             results.pipeline.prepare(plan.settings)
         progress.study_started(search.trials())
-        outcome = _run_trials(search, results, total, progress, stop_requested, deadline)
-        return _finish(plan, search, results, outcome)
+        ends_early = _ends_early(
+            results,
+            started=started,
+            timeout_seconds=timeout_seconds,
+            budget_seconds=budget_seconds,
+            stops_when_flat=stops_when_flat,
+            confirmation=confirmation,
+        )
+        outcome = _run_trials(search, results, total, progress, stop_requested, ends_early)
+        confirmed = _confirm(search, results, confirmation, stop_requested)
+        return _finish(plan, search, results, outcome, confirmed)
+
+
+def _ends_early(
+    results: Results,
+    *,
+    started: float,
+    timeout_seconds: float,
+    budget_seconds: float,
+    stops_when_flat: bool,
+    confirmation: ConfirmationPlan | None,
+) -> EndsEarly:
+    """Give the rule that ends a search before its total, with the outcome it ends with."""
+
+    def rule(trials: Sequence[TrialRecord]) -> str | None:
+        spent = time.monotonic() - started
+        if spent >= timeout_seconds:
+            return "timeout"
+        if spent + _seconds_ahead(trials, confirmation) >= budget_seconds:
+            return "budget"
+        if stops_when_flat and is_flat(
+            trials,
+            direction=results.settings.direction,
+            n_rows=len(results.parts.selection),
+        ):
+            return "flat"
+        return None
+
+    return rule
+
+
+def _seconds_ahead(trials: Sequence[TrialRecord], confirmation: ConfirmationPlan | None) -> float:
+    """Estimate one more trial and the confirmation, by the mean of the complete trials."""
+    seconds = [t.seconds for t in trials if t.state == "complete" and t.seconds is not None]
+    if not seconds:
+        return 0.0
+    n_runs = 1
+    if confirmation is not None:
+        n_runs += runs_needed(min(confirmation.top, len(seconds)), confirmation.seeds)
+    return n_runs * sum(seconds) / len(seconds)
+
+
+def _confirm(
+    search: Search,
+    results: Results,
+    plan: ConfirmationPlan | None,
+    stop_requested: StopRequested,
+) -> Confirmation | None:
+    if plan is None:
+        return None
+    try:
+        return confirm(search, results, plan, stop_requested=stop_requested)
+    except Interrupted:
+        results.write_tables(search.trials(), outcome="interrupted")
+        raise
 
 
 def _open_search(plan: StudyPlan) -> Search:
@@ -216,7 +295,6 @@ def _say_where_it_stands(plan: StudyPlan, search: Search, results: Results, tota
             "another reading, and its score a little less honest",
             results.sealed.reads,
         )
-    _hint_at_few_steps(plan.settings, len(results.parts.train))
 
 
 def _run_trials(
@@ -225,7 +303,7 @@ def _run_trials(
     total: int,
     progress: Progress,
     stop_requested: StopRequested,
-    deadline: float,
+    ends_early: EndsEarly,
 ) -> str:
     """Run the search and give its outcome; whatever ends it, the tables say so."""
     outcome = "failed"
@@ -236,7 +314,7 @@ def _run_trials(
             progress=_Both(results, progress),
             stop_requested=stop_requested,
             keep_weights=results.keep_weights,
-            deadline=deadline,
+            ends_early=ends_early,
         )
     except Interrupted:
         outcome = "interrupted"
@@ -246,19 +324,53 @@ def _run_trials(
     return outcome
 
 
-def _finish(plan: StudyPlan, search: Search, results: Results, outcome: str) -> StudyResult:
+def _finish(
+    plan: StudyPlan,
+    search: Search,
+    results: Results,
+    outcome: str,
+    confirmed: Confirmation | None,
+) -> StudyResult:
     """Open the sealed test for the winner, and write the results."""
     trials = search.trials()
-    best = best_trial(trials, plan.settings.direction)
-    if best is None:
+    found = best_trial(trials, plan.settings.direction)
+    if found is None:
         counts = count_trials(trials)
         raise NoCompleteTrial(
             f"study {plan.name} ended ({outcome}) without a complete trial: "
             f"{counts['pruned']} pruned, {counts['failed']} failed."
         )
+    winner = found if confirmed is None else confirmed.winner.trial
     default = next((t for t in trials if t.origin == 0 and t.state == "complete"), None)
-    test, baselines = open_test(results, results.pipeline, best, default)
-    content = results.write_best(best, trials, outcome=outcome, test=test, baselines=baselines)
+    opening = open_test(results, results.pipeline, winner, default)
+    content = results.write_best(
+        winner,
+        trials,
+        outcome=outcome,
+        test=opening.test,
+        baselines=opening.baselines,
+        verdict=opening.verdict,
+        confirmation=None if confirmed is None else confirmed.as_json(),
+        search_best=found,
+    )
+    space = distributions(plan.settings)
+    edges = edge_warnings(plan.settings, winner.params)
+    results.write_report(
+        study_report(
+            content=content,
+            slices=opening.slices,
+            calibration=opening.calibration,
+            importances=parameter_importances(
+                trials,
+                space,
+                direction=plan.settings.direction,
+                seed=derive_seed(plan.settings.study.seed, 1, Stream.EVALUATION),
+            ),
+            edges=[edge.as_json() for edge in edges],
+        )
+    )
+    for edge in edges:
+        _log.warning("%s", edge.sentence)
     results.write_tables(trials, outcome=outcome)
     search.set_note(study_note(content, results.findings))
     return StudyResult(outcome, plan.folder, content, results.findings)
@@ -267,30 +379,20 @@ def _finish(plan: StudyPlan, search: Search, results: Results, outcome: str) -> 
 def _check_settings(settings: Settings) -> None:
     """Try what a setting names, so that a wrong one ends the run before anything is written."""
     check_space(settings)
-    check_word_lists(settings.preprocess)
+    for preprocess in all_preprocess_choices(settings):
+        check_word_lists(preprocess)
 
 
-def _hint_at_few_steps(settings: Settings, n_train: int) -> None:
-    """Say so when a trial is too short to learn: few rows make few steps an epoch."""
-    training = settings.training
-    steps_an_epoch = -(-n_train // training.batch_size)
-    steps = steps_an_epoch * training.epochs
-    if steps < STEPS_WANTED:
-        _log.warning(
-            "phase one has only %d steps (%d train rows, %d epochs, batches of %d); with so few "
-            "rows try --epochs %d, or a smaller training.batch_size",
-            steps,
-            n_train,
-            training.epochs,
-            training.batch_size,
-            -(-STEPS_WANTED // steps_an_epoch),
-        )
-
-
-def _is_final(written: Mapping[str, Any] | None, finished: int) -> bool:
+def _is_final(
+    written: Mapping[str, Any] | None, finished: int, confirmation: ConfirmationPlan | None
+) -> bool:
     """Say whether the results were written after the last of the finished trials."""
     if written is None or written["outcome"] != "complete":
         return False
+    if confirmation is not None:
+        last = written.get("confirmation") or {}
+        if (last.get("top"), last.get("seeds")) != (confirmation.top, confirmation.seeds):
+            return False
     return bool(written["trials"]["complete"] + written["trials"]["pruned"] == finished)
 
 

@@ -1,4 +1,4 @@
-from tuner.corpus import drop_conflicts, drop_copies, unify_labels
+from tuner.corpus import drop_conflicts, drop_copies, excerpt, unify_labels
 from tuner.records import Document
 
 
@@ -45,3 +45,17 @@ def test_first_copy_is_kept():
         "A b",
         "c",
     ]
+
+
+def test_whole_number_written_with_a_point_is_a_spelling_of_the_number():
+    documents = [doc("a", "1.0"), doc("b", "1"), doc("c", "1"), doc("d", "-2.00"), doc("e", "1.5")]
+
+    unified, (finding,) = unify_labels(documents, merge=True)
+
+    assert [d.label for d in unified] == ["1", "1", "1", "-2.00", "1.5"]
+    assert "'1' = '1.0'" in finding.message
+
+
+def test_excerpt_shows_a_label_escaped():
+    assert "\x1b" not in excerpt(doc("a", "\x1b[31mred\n"))
+    assert r"'\x1b[31mred\n'" in excerpt(doc("a", "\x1b[31mred\n"))

@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from tuner.corpus import read_text
+from tuner.corpus import read_lines, read_text
 from tuner.errors import DataError
 
 TEXT = "content,label\n这家酒店很好，服务周到,正面\nnot bad,正面\n"
@@ -47,3 +47,72 @@ def test_binary_file_is_refused(tmp_path):
 
     with pytest.raises(DataError, match="NUL"):
         read_text(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"hello\x00w\n",  # of even length: UTF-16 for a reader who only looks for zeros
+        b"text,label\n" + "很好,正面\n".encode() * 30 + b"x\x00y,z\n" + b"." * 9,
+        "text,label\n很好\x00,正面\n很好很好,正面\n".encode("gb18030"),
+        "text,label\n很好啊\x00,正面\n很好很好,正面\n".encode("gb18030"),
+        ("text,label\n很好\x00,正面\n" + "好,正面\n" * 9).encode("utf-16-le"),
+    ],
+)
+def test_stray_nul_is_reported_and_makes_no_other_text(tmp_path, content):
+    path = tmp_path / "nul.txt"
+    path.write_bytes(content)
+
+    with pytest.raises(DataError, match=r"nul.txt, line \d+: .*NUL"):
+        read_text(path)
+
+
+def test_line_of_a_stray_nul_is_named(tmp_path):
+    path = tmp_path / "nul.txt"
+    path.write_bytes(b"one\ntwo\nthr\x00ee\n.")
+
+    with pytest.raises(DataError, match=r"nul.txt, line 3: "):
+        read_text(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("length", [3, 5000])
+def test_pure_chinese_utf16_is_recognised_by_its_final_line_end(tmp_path, encoding, length):
+    text = "这家酒店位置非常方便" * (length // 3) + "\n"
+    path = tmp_path / "a.txt"
+    path.write_bytes(text.encode(encoding))
+
+    assert read_text(path) == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-32-be"])
+def test_utf32_is_refused_by_name(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    path.write_bytes(("\ufeff" if encoding == "utf-32-be" else "").encode(encoding)
+                     + TEXT.encode(encoding))  # fmt: skip
+
+    with pytest.raises(DataError, match=r"a.csv, line 1: .*UTF-32"):
+        read_text(path)
+
+
+def test_message_of_a_broken_archive_ends_in_one_dot(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(b"no archive")
+
+    with pytest.raises(DataError, match=r"[^.]\.$"):
+        read_text(path)
+
+
+def test_lines_keep_blank_ones_and_end_at_line_ends_alone(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("one\u2028still one\r\n\r\n \rfour\n\n".encode())
+
+    assert read_lines(path) == ["one\u2028still one", "", " ", "four", ""]
+
+
+def test_file_without_a_line_is_refused(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"")
+
+    with pytest.raises(DataError, match=r"a.txt: the file is empty"):
+        read_lines(path)

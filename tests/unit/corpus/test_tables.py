@@ -1,3 +1,4 @@
+import gzip
 import json
 import sqlite3
 
@@ -109,6 +110,8 @@ def test_password_of_a_url_is_not_shown():
 
 
 def test_failing_query_is_a_data_error(tmp_path):
+    (tmp_path / "a.db").touch()
+
     with pytest.raises(DataError, match="no such table"):
         read_table(f"sqlite:///{tmp_path / 'a.db'}", DataSettings(query="select * from nowhere"))
 
@@ -117,3 +120,219 @@ def test_texts_alone_need_no_label_column(tmp_path):
     (tmp_path / "a.csv").write_text("id,text\n1,one\n2,\n")
 
     assert read_texts(str(tmp_path / "a.csv"), ()) == ["one", ""]
+
+
+def refusal(path, content, **data):
+    """Write a table that cannot be read, and give the message."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataError) as caught:
+        read_documents(read_table(str(path), DataSettings(**data)))
+    return str(caught.value)
+
+
+def test_missing_sqlite_file_is_named_and_not_created(tmp_path):
+    with pytest.raises(DataError, match=r"no such file: .*new\.db\.$"):
+        read_table(f"sqlite:///{tmp_path / 'new.db'}", DataSettings(query="select 1"))
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("query", ["create table zz (a)", "delete from reviews"])
+def test_query_cannot_change_the_database(tmp_path, query):
+    connection = sqlite3.connect(tmp_path / "a.db")
+    connection.execute("create table reviews as select 'good' as text, 'a' as label")
+    connection.commit()
+
+    with pytest.raises(DataError, match="readonly"):
+        read_table(f"sqlite:///{tmp_path / 'a.db'}", DataSettings(query=query))
+
+    assert connection.execute("select name from sqlite_master").fetchall() == [("reviews",)]
+    assert connection.execute("select count(*) from reviews").fetchone() == (1,)
+    connection.close()
+
+
+def test_message_of_a_refused_query_ends_in_one_dot(tmp_path):
+    (tmp_path / "a.db").touch()
+
+    with pytest.raises(DataError, match=r"[^.]\.$"):
+        read_table(f"sqlite:///{tmp_path / 'a.db'}", DataSettings(query="select 1; select 2"))
+
+
+def test_half_a_surrogate_pair_becomes_the_replacement_character(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(r'{"text": "cut\ud83d", "label": "a\udc00"}' + "\n")
+
+    assert documents(path) == [("cut\ufffd", "a\ufffd")]
+    assert read_texts(str(path), ()) == ["cut\ufffd"]
+
+
+@pytest.mark.parametrize("ending", ["json", "jsonl"])
+def test_json_too_deep_to_read_is_named_by_line(tmp_path, ending):
+    deep = '{"text": "ok [[[", "label": "a"}' + (",\n" if ending == "json" else "\n")
+    deep += '{"text": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    content = f"[{deep}]" if ending == "json" else deep
+
+    message = refusal(tmp_path / f"a.{ending}", content)
+
+    assert f"a.{ending}, line 2: " in message
+    assert "deep" in message
+
+
+@pytest.mark.parametrize("ending", ["json", "jsonl"])
+def test_json_number_too_long_to_read_is_named_by_line(tmp_path, ending):
+    long = '{"text": "' + "1" * 5000 + '", "label": "a"}' + (",\n" if ending == "json" else "\n")
+    long += '{"text": ' + "1" * 5000 + "}"
+    content = f"[{long}]" if ending == "json" else long
+
+    message = refusal(tmp_path / f"a.{ending}", content)
+
+    assert f"a.{ending}, line 2: " in message
+    assert "digits" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "line"),
+    [
+        ("a.csv", 'text,label\nok,a\n"open,b\nmore,a\n', 3),
+        ("a.csv", '\n\ntext,label\n"a ""b""",c\n5" nail,"two\nlines"\n"x\ny","open\nmore,a\n', 8),
+        ("a.csv", '"text,label\nok,a\n', 1),
+        ("a.tsv", 'text\tlabel\nok\ta\n5" nail\t"open\nmore\ta\n', 3),
+    ],
+)
+def test_quote_that_is_never_closed_is_named_where_it_opens(tmp_path, name, rows, line):
+    message = refusal(tmp_path / name, rows)
+
+    assert message.startswith(f"{tmp_path / name}, line {line}: broken {name[2:]}: the quote")
+    assert "never closed" in message
+
+
+def test_quote_that_closes_too_late_is_named_with_the_row_it_began_in(tmp_path):
+    message = refusal(tmp_path / "a.csv", 'text,label\n"open,b\nmore,a\n"good",a\n')
+
+    assert "a.csv, line 4: broken csv: " in message
+    assert "the row that begins in line 2" in message
+
+
+def test_broken_quotes_of_a_compressed_table_name_its_format(tmp_path):
+    message = refusal(tmp_path / "a.csv.gz", gzip.compress(b'text,label\n"open,b\n'))
+
+    assert "line 2: broken csv: " in message
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [({"text": {"zh": "好"}, "label": "a"}, "'text'"), ({"text": "b", "label": ["a"]}, "'label'")],
+)
+def test_nested_value_is_refused_by_line_and_column(tmp_path, row, column):
+    good = {"text": 1.5, "label": True, "tags": ["not", "read"]}
+
+    message = refusal(tmp_path / "a.jsonl", "\n".join(map(json.dumps, [good, row])))
+
+    assert f"a.jsonl, line 2: column {column}" in message
+
+
+def test_nested_value_too_deep_to_show_is_refused_too(tmp_path):
+    deep = '{"text": ' + "[" * 970 + "]" * 970 + ', "label": "a"}'
+
+    assert "a.jsonl, line 1: " in refusal(tmp_path / "a.jsonl", deep)
+
+
+def test_numbers_and_booleans_stay_texts(tmp_path):
+    (tmp_path / "a.json").write_text('[{"text": 1.5, "label": true}, {"text": 2, "label": 3.0}]')
+
+    assert documents(tmp_path / "a.json") == [("1.5", "True"), ("2", "3")]
+
+
+@pytest.fixture
+def class_folder(tmp_path):
+    for path in ("a/1.txt", "a/deeper/2.txt", "b/3.txt", "a/.hidden/4.txt", "b/.DS_Store"):
+        (tmp_path / "classes" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "classes" / path).write_text(f"text of {path}")
+    (tmp_path / "classes" / "nothing").mkdir()
+    return tmp_path / "classes"
+
+
+def test_hidden_files_and_folders_of_a_class_are_not_read(class_folder):
+    assert documents(class_folder) == [
+        ("text of a/1.txt", "a"),
+        ("text of a/deeper/2.txt", "a"),
+        ("text of b/3.txt", "b"),
+    ]
+
+
+def test_class_folder_without_a_file_is_reported(class_folder):
+    _, (finding,) = read_documents(read_table(str(class_folder), DataSettings()))
+
+    assert (finding.kind, finding.severity, finding.count) == ("empty_class", "warning", 1)
+    assert "'nothing'" in finding.message
+
+
+def test_document_of_a_class_folder_names_its_own_file(class_folder):
+    (class_folder / "a" / "0.txt").write_text(" ")
+
+    found, findings = read_documents(read_table(str(class_folder), DataSettings()))
+
+    assert (found[0].source, found[0].line) == (str(class_folder / "a" / "1.txt"), 1)
+    assert findings[1].examples == (f"{class_folder / 'a' / '0.txt'}, line 1",)
+
+
+def test_blank_lines_above_the_header_are_skipped(tmp_path):
+    (tmp_path / "a.csv").write_text("\n , \ntext,label\ngood,a\n")
+
+    found, _ = read_documents(read_table(str(tmp_path / "a.csv"), DataSettings()))
+
+    assert [(d.text, d.label, d.line) for d in found] == [("good", "a", 4)]
+
+
+def test_columns_without_a_name_do_no_harm(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label,,\ngood,a,,\n")
+
+    assert documents(tmp_path / "a.csv") == [("good", "a")]
+
+
+def test_columns_without_a_name_are_not_listed(tmp_path):
+    assert "Columns: words, label." in refusal(tmp_path / "a.csv", "words,label,,\ngood,a,,\n")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "text;label\ngood, really;a\n",
+        '"text";"label"\n"good, really";"a"\n',
+        "text\tlabel\ngood, really\ta\n",
+        "\ntext;label;\ngood, really;a\n",
+    ],
+)
+def test_csv_may_be_separated_by_semicolons_or_tabs(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content)
+
+    assert documents(tmp_path / "a.csv") == [("good, really", "a")]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("text,label\na;b,c\n", ["a;b"]),  # a comma in the header
+        ("text\nno;cells;here\n", ["no;cells;here"]),  # no other sign in the header
+    ],
+)
+def test_comma_stays_unless_the_header_says_otherwise(tmp_path, content, expected):
+    (tmp_path / "a.csv").write_text(content)
+
+    assert read_texts(str(tmp_path / "a.csv"), ()) == expected
+
+
+def test_comma_stays_where_the_first_row_does_not_fit_another_sign(tmp_path):
+    assert "Columns: text;label." in refusal(tmp_path / "a.csv", "text;label\none cell\n")
+
+
+def test_column_names_are_shown_escaped(tmp_path):
+    message = refusal(tmp_path / "a.csv", '"\x1b[31mred","two\nlines"\na,b\n')
+
+    assert r"Columns: '\x1b[31mred', 'two\nlines'." in message
+
+
+def test_missing_cells_of_texts_alone_count_as_empty(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": null}\n{"text": NaN}\n{"text": 3.0}\n')
+
+    assert read_texts(str(tmp_path / "a.jsonl"), ()) == ["", "", "3"]

@@ -136,8 +136,57 @@ def test_damaged_model_folder_is_named(tmp_path, damage):
     write_model(tmp_path / "model", stored())
     (tmp_path / "model" / damage).write_bytes(b"{")
 
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match=rf"^{tmp_path / 'model'}: "):
         read_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("file", "value", "words"),
+    [
+        ("labels.json", {}, "labels.json must be a list of texts"),
+        ("labels.json", ["a"], "at least 2 names; it has 1"),
+        ("labels.json", ["a", "a"], "every name once"),
+        ("labels.json", ["a", 1], "labels.json must be a list of texts"),
+        ("vocabulary.json", ["[PAD]", "好"], "vocabulary.json must begin with"),
+        ("vocabulary.json", "[PAD]", "vocabulary.json must be a list of texts"),
+        ("model.json", [], "damaged"),
+        ("settings.json", {}, "'preprocess' is missing"),
+        ("settings.json", {"preprocess": {"dictionary": "dictionary.txt"}}, "dictionary.txt"),
+    ],
+)
+def test_model_folder_with_a_wrong_file_is_refused(tmp_path, file, value, words):
+    write_model(tmp_path / "model", stored())
+    write_json(tmp_path / "model" / file, value)
+
+    with pytest.raises(CheckpointError, match=words) as caught:
+        read_model(tmp_path / "model")
+
+    assert str(tmp_path / "model") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"edges": ()}, "edges must be rising"),
+        ({"edges": (16, 8)}, "edges must be rising"),
+        ({"edges": (0, 8)}, "edges must be rising"),
+        ({"edges": ("8",)}, "edges must be a list of integers"),
+        ({"max_tokens": 0}, "max_tokens must be at least 1"),
+        ({"weights": {"w": np.array([np.nan], np.float32)}}, "'w' must hold finite numbers"),
+    ],
+)
+def test_model_folder_that_would_answer_wrongly_is_refused(tmp_path, changes, words):
+    write_model(tmp_path / "model", stored(**changes))
+
+    with pytest.raises(CheckpointError, match=words):
+        read_model(tmp_path / "model")
+
+
+def test_manifest_without_its_rows_is_refused(parts_folder):
+    (parts_folder / "data" / "manifest.json").write_text("{}")
+
+    with pytest.raises(DataError, match=r"manifest\.json: .* lacks 'origin'\.$"):
+        read_parts(parts_folder)
 
 
 def test_full_disk_ends_in_a_clear_line_and_keeps_the_old_file():

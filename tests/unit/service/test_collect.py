@@ -3,8 +3,8 @@ import pytest
 from tests.conftest import make_rows, write_csv
 from tuner.config import load_settings
 from tuner.corpus import duplicate_key
-from tuner.errors import DataError
-from tuner.service import read_sources, split_sources
+from tuner.errors import ConfigError, DataError
+from tuner.service import read_sources, split_sources, store_parts
 
 LONG = (
     "这家酒店的位置非常方便离地铁站只有五分钟的路程房间也很干净服务员态度热情下次还会再来入住的强烈推荐给大家"
@@ -127,5 +127,65 @@ def test_too_few_rows_for_a_part_are_named(tmp_path):
     rows = make_rows(60)
     test = write_csv(tmp_path / "test.csv", rows[:1])
 
-    with pytest.raises(DataError, match="the test part must have at least 2 rows"):
+    with pytest.raises(DataError, match=r"test\.csv, line 2: the test part .* has 1\.$") as caught:
         collect(write_csv(tmp_path / "a.csv", rows[1:]), test=str(test))
+
+    assert "More data" not in str(caught.value)
+
+
+def test_given_validation_that_the_test_file_swallows_is_named(tmp_path):
+    rows = make_rows(60)
+    given = {
+        "validation": str(write_csv(tmp_path / "dev.csv", rows[:10])),
+        "test": str(write_csv(tmp_path / "test.csv", rows[:10])),
+    }
+
+    with pytest.raises(DataError, match=r"dev\.csv, line 2: .* 0 besides 10 whose text"):
+        collect(write_csv(tmp_path / "a.csv", rows[10:]), **given)
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_given_part_without_a_label_of_train_is_refused(tmp_path, part):
+    rows = make_rows(80)
+    other = [(text, {"正面": "pos", "负面": "neg"}[label]) for text, label in rows[60:]]
+    given = {part: str(write_csv(tmp_path / "given.csv", other))}
+
+    with pytest.raises(DataError) as caught:
+        collect(write_csv(tmp_path / "a.csv", rows[:60]), **given)
+
+    assert f"given.csv, line 2: no label of the given {part} file occurs in train" in str(
+        caught.value
+    )
+    assert "it has 'neg', 'pos', train has '正面', '负面'." in str(caught.value)
+
+
+def test_numbers_as_pandas_writes_them_are_the_same_classes_in_every_file(tmp_path):
+    rows = [(text, {"正面": "1", "负面": "0"}[label]) for text, label in make_rows(80)]
+    test = write_csv(tmp_path / "test.csv", [(text, f"{label}.0") for text, label in rows[60:]])
+
+    collected = collect(write_csv(tmp_path / "a.csv", rows[:60]), test=str(test))
+
+    assert collected.parts.classes == ("0", "1")
+    assert findings(collected)["label_variants"].count == 20
+
+
+@pytest.fixture
+def split_folder(tmp_path):
+    path = write_csv(tmp_path / "a.csv", make_rows(60))
+    settings = load_settings(overrides=[("data.path", str(path))])
+    store_parts(tmp_path / "parts", split_sources(read_sources(settings), settings), settings)
+    return tmp_path / "parts"
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_file_given_beside_a_split_folder_is_refused(tmp_path, split_folder, part):
+    with pytest.raises(ConfigError, match=rf"data\.{part} must be left out"):
+        collect(split_folder, **{part: str(tmp_path / "a.csv")})
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "{", '{"origin": 1}'])
+def test_split_folder_with_a_damaged_manifest_is_refused(split_folder, content):
+    (split_folder / "data" / "manifest.json").write_text(content)
+
+    with pytest.raises(DataError, match=r"data/manifest\.json: must be the manifest"):
+        collect(split_folder)

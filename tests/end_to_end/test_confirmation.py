@@ -1,0 +1,126 @@
+"""Confirmation, intervals and verdict through the real command."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.conftest import SMALL, command, environment, make_rows, run_tuner, write_csv
+
+ARGUMENTS = ("--trials", "3", *SMALL, "--study-name", "s", "--confirm", "2:3")
+
+
+def arguments(table):
+    return ("optimize", "--data", str(table), *ARGUMENTS)
+
+
+def read(folder, name):
+    return json.loads((folder / "runs" / "s" / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def confirmed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("confirmed")
+    table = write_csv(folder / "reviews.csv", make_rows(120))
+    result = run_tuner(*arguments(table), cwd=folder)
+    assert result.returncode == 0, result.stderr
+    return folder, table, result
+
+
+def test_winner_has_the_best_mean_over_fresh_seeds(confirmed):
+    folder, _, result = confirmed
+    best = read(folder, "best_params.json")
+    found = best["confirmation"]
+
+    assert found["kind"] == "cross_validation"  # 120 rows are too few to rank on one part
+    assert (found["top"], found["seeds"], found["runs"]) == (2, 3, 6)
+    means = {row["trial"]: row["mean"] for row in found["trials"]}
+    assert best["trial"] == max(means, key=lambda trial: (means[trial], -trial))
+    assert found["mean"] == pytest.approx(means[best["trial"]])
+    assert found["optimism"] == pytest.approx(best["objective"]["value"] - found["mean"])
+    assert best["search_best"]["value"] >= best["objective"]["value"]
+    assert "6 runs, about" in result.stderr
+
+
+def test_every_headline_has_an_interval_a_baseline_and_a_verdict(confirmed):
+    folder, _, result = confirmed
+    best = read(folder, "best_params.json")
+
+    assert set(best["test"]["intervals"]) == {"accuracy", "macro_f1"}
+    for name in ("tfidf_words", "tfidf_characters", "default"):
+        comparison = best["baselines"][name]["winner_minus_this"]
+        assert comparison["macro_f1"]["p_adjusted"] >= comparison["macro_f1"]["p"]
+    assert best["verdict"]["sentence"] in result.stdout
+    assert best["verdict"]["sentence_zh"] in result.stdout
+    assert best["test"]["reads"] == 1
+
+
+def test_report_has_slices_calibration_and_importances(confirmed):
+    folder, _, _ = confirmed
+    report = read(folder, "report.json")
+
+    assert report["slices"]["test"]["n"] == 18
+    assert report["calibration"]["temperature"] > 0
+    assert report["importances"]["reason"]  # three trials tell nothing of importance
+    assert report["verdict"] == read(folder, "best_params.json")["verdict"]
+
+
+def test_same_line_again_does_nothing_and_another_confirmation_goes_on(confirmed):
+    folder, table, _ = confirmed
+
+    assert "nothing to do" in run_tuner(*arguments(table), cwd=folder).stdout
+
+    more = run_tuner(*arguments(table)[:-1], "2:4", cwd=folder)
+    assert more.returncode == 0, more.stderr
+    assert read(folder, "best_params.json")["confirmation"]["runs"] == 8
+    assert more.stderr.count("confirming trial") == 2  # the six finished ones are not run again
+
+
+def test_interrupted_confirmation_goes_on_where_it_was(tmp_path):
+    table = write_csv(tmp_path / "reviews.csv", make_rows(120))
+    process = subprocess.Popen(
+        command(*arguments(table)[:-1], "2:6"), cwd=tmp_path, env=environment(), text=True,
+        stderr=subprocess.PIPE, encoding="utf-8",
+    )  # fmt: skip
+    for line in process.stderr:
+        if "confirming trial" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    done = 1 + rest.count("confirming trial")
+    assert done < 12
+    assert read(tmp_path, "best_params.json")["test"]["reads"] == 0
+
+    again = run_tuner(*arguments(table)[:-1], "2:6", cwd=tmp_path)
+
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.count("confirming trial") == 12 - done
+    assert read(tmp_path, "best_params.json")["test"]["reads"] == 1
+
+
+def test_budget_too_small_ends_the_search_and_says_so(table, tmp_path):
+    started = time.monotonic()
+    result = run_tuner(
+        "optimize", "--data", str(table), "--trials", "500", *SMALL, "--study-name", "s",
+        "--confirm", "none", "--budget", "5s", cwd=tmp_path,
+    )  # fmt: skip
+
+    assert result.returncode == 0, result.stderr
+    assert read(tmp_path, "best_params.json")["outcome"] == "budget"
+    assert read(tmp_path, "best_params.json")["confirmation"] is None
+    assert time.monotonic() - started < 120
+
+
+@pytest.mark.parametrize("value", ["5", "0:5", "5:0", "21:5", "a:b"])
+def test_confirmation_that_makes_no_sense_is_refused_by_name(value, table, tmp_path):
+    result = run_tuner("optimize", "--data", str(table), "--confirm", value, cwd=tmp_path)
+
+    assert result.returncode == 2
+    assert "--confirm" in result.stderr
+    assert value in result.stderr
+    assert not (tmp_path / "runs").exists()

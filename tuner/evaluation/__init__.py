@@ -1,0 +1,34 @@
+"""What a set of predictions is worth: intervals, comparisons, a verdict, slices."""
+
+from tuner.evaluation.bootstrap import Interval, score_intervals
+from tuner.evaluation.calibration import (
+    apply_temperature,
+    calibration_report,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+)
+from tuner.evaluation.comparison import Comparison, Difference, compare
+from tuner.evaluation.slices import slice_report
+from tuner.evaluation.spread import mean_interval
+from tuner.evaluation.successive_rejects import repetitions, runs_needed
+from tuner.evaluation.verdict import Verdict, decide
+
+__all__ = [
+    "Comparison",
+    "Difference",
+    "Interval",
+    "Verdict",
+    "apply_temperature",
+    "calibration_report",
+    "compare",
+    "decide",
+    "expected_calibration_error",
+    "fit_temperature",
+    "mean_interval",
+    "reliability",
+    "repetitions",
+    "runs_needed",
+    "score_intervals",
+    "slice_report",
+]
