@@ -277,11 +277,19 @@ class Model:
             n_classes=len(self.classes),
         )
 
-    def evaluate(self, documents: Sequence[Document]) -> Scores:
-        """Score labelled documents; a label the model does not know counts as never right."""
+    def evaluate(
+        self,
+        documents: Sequence[Document],
+        probabilities: npt.NDArray[np.float32] | None = None,
+    ) -> Scores:
+        """Score labelled documents; a label the model does not know counts as never right.
+
+        `probabilities` are those of the documents' texts, where they are at hand already.
+        """
         from tuner.training import score
 
-        probabilities = self.probabilities([document.text for document in documents])
+        if probabilities is None:
+            probabilities = self.probabilities([document.text for document in documents])
         names = [*self.classes, *sorted({d.label for d in documents} - set(self.classes))]
         number = {name: index for index, name in enumerate(names)}
         labels = np.array([number[document.label] for document in documents], np.int32)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
+    "WEIGHTS_KEPT",
     "Document",
     "EncodedTexts",
     "Finding",
@@ -23,6 +24,9 @@ __all__ = [
     "TrialRecord",
     "TrialSeeds",
 ]
+
+WEIGHTS_KEPT = 20
+"""The best trials that keep their weights, so that a confirmation can choose from them."""
 
 
 @dataclass(frozen=True, slots=True)

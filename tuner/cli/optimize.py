@@ -16,14 +16,13 @@ import click
 from tuner import __version__
 from tuner.cli.options import data_options, output_option, storage_option
 from tuner.masking import mask_url
+from tuner.records import WEIGHTS_KEPT
 
 if TYPE_CHECKING:
     from tuner.cli.progress import LineView, LiveView, Tally
     from tuner.service import StudyPlan, StudyResult
 
 __all__ = ["optimize"]
-
-WEIGHTS_KEPT = 20  # as in tuner.service.results, which would load far too much here
 
 
 class _Duration(click.ParamType[float]):

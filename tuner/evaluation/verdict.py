@@ -19,7 +19,6 @@ _NAMES = {
     "default": ("the untuned default settings", "未调优的默认设置"),
     "tfidf_words": ("TF-IDF of words with a linear model", "词级 TF-IDF 加线性模型"),
     "tfidf_characters": ("TF-IDF of characters with a linear model", "字级 TF-IDF 加线性模型"),
-    "tfidf_linear": ("TF-IDF with a linear model", "TF-IDF 加线性模型"),
 }
 # A Latin edge is set apart from the Chinese beside it.
 _METRICS = {"accuracy": ("accuracy", "准确率"), "macro_f1": ("macro-F1", "宏平均 F1 ")}

@@ -311,6 +311,7 @@ def _one_process(results: Results, stop_requested: StopRequested) -> Iterator[No
         stop_requested()
         with suppress(Timeout):
             lock.acquire(timeout=1.0)
-    with lock:
-        lock.release()  # the count of `acquire`; `with` holds it now
+    try:
         yield
+    finally:
+        lock.release()

@@ -111,12 +111,13 @@ def open_test(
                  for name, model in linear.items()}  # fmt: skip
     predicted["majority"] = bench.test_numbers([majority] * len(test))
     if default is not None and untuned is not None:
-        predicted["default"] = _argmax(untuned.probabilities([d.text for d in test]))
+        probabilities = untuned.probabilities([document.text for document in test])
+        predicted["default"] = _argmax(probabilities)
         baselines["default"] = {
             "settings": {"trial": default.number},
             "validation": default.attributes["validation"],
             "selection": default.attributes["selection"],
-            "test": _short(untuned.evaluate(test)),
+            "test": _short(untuned.evaluate(test, probabilities)),
         }
     return _judge(results, winner, test, bench, predicted, baselines)
 
@@ -148,7 +149,7 @@ def _judge(
         )
     verdict = decide(comparisons, metric=settings.study.metric, n=len(test))
     return Opening(
-        test=winner.evaluate(test).as_json()
+        test=winner.evaluate(test, probabilities).as_json()
         | {"intervals": _intervals(truth, own, n_classes, seed)},
         baselines=baselines,
         verdict=verdict.as_json(),

@@ -23,14 +23,13 @@ from tuner.persist import (
     write_text,
 )
 from tuner.pipeline import Pipeline
-from tuner.records import Finding, SearchParts, TrialOutcome, TrialRecord
+from tuner.records import WEIGHTS_KEPT, Finding, SearchParts, TrialOutcome, TrialRecord
 from tuner.report import best_params, data_summary, trials_csv
 from tuner.search import all_params, best_trial, count_trials, top_trials
 from tuner.service.versions import versions
 
-__all__ = ["WEIGHTS_KEPT", "Results"]
+__all__ = ["Results"]
 
-WEIGHTS_KEPT = 20  # trials that a confirmation can still choose from
 _TABLE_SECONDS = 3.0
 
 
