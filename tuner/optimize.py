@@ -7,9 +7,11 @@ import sys
 
 def main() -> None:
     """Run the command line."""
-    from tuner.cli.main import run_command
-    from tuner.cli.optimize import optimize
-
+    try:
+        from tuner.cli.main import run_command
+        from tuner.cli.optimize import optimize
+    except KeyboardInterrupt:  # Ctrl-C while the first modules load
+        sys.exit(130)
     sys.exit(run_command(optimize))
 
 

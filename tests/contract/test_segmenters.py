@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from tuner.config import PreprocessSettings
 from tuner.errors import ConfigError
-from tuner.preprocess import normalize, segmenter, stop_words, tokenize
+from tuner.preprocess import (
+    normalize,
+    resolve_segmenter,
+    segmenter,
+    stop_words,
+    tokenize,
+    with_words,
+)
 
 NAMES = ["jieba", "jieba_search", "characters", "words"]
 TEXTS = ["这家酒店的服务真不错 wifi很快", "the hotel wasn't bad 3.5", "混合text与数字123 😊", ""]
@@ -85,3 +92,29 @@ def test_worker_processes_change_nothing(monkeypatch):
     monkeypatch.setattr(sys.modules["tuner.preprocess.tokenize"], "_PARALLEL_FROM", 1)
 
     assert tokenize(texts, settings_, processes=2) == tokenize(texts, settings_)
+
+
+CHINESE, ENGLISH = "服务态度很好", "a really good hotel"
+
+
+@pytest.mark.parametrize(
+    ("text", "n", "settings_", "expected"),
+    [
+        (CHINESE, 19_999, {}, "characters"),
+        (CHINESE, 20_000, {}, "jieba"),
+        (CHINESE, 100, {"stop_words": "zh"}, "jieba"),
+        (CHINESE, 100, {"dictionary": "words.txt"}, "jieba"),
+        (CHINESE, 100, {"segmenter": "jieba_search"}, "jieba_search"),
+        (ENGLISH, 100, {}, "words"),
+    ],
+)
+def test_auto_takes_characters_for_small_chinese_tables_only(text, n, settings_, expected):
+    resolved = resolve_segmenter(PreprocessSettings(**settings_), [text] * n)
+
+    assert resolved.segmenter == expected
+
+
+@pytest.mark.parametrize("given", ["auto", "characters"])
+def test_what_is_defined_on_words_gets_words(given):
+    assert with_words(PreprocessSettings(segmenter=given), [CHINESE]).segmenter == "jieba"
+    assert with_words(PreprocessSettings(segmenter=given), [ENGLISH]).segmenter == "words"

@@ -91,6 +91,7 @@ CASES = [
     (["--study", "no_toml"], 2, ["not valid TOML"]),
     ([*DATA, "--storage", "mysql://u@h/d"], 2, ["--storage", "mysql"]),
     ([*DATA, "--storage", "nonsense"], 2, ["--storage", "nonsense"]),
+    ([*DATA, "--storage", ""], 2, ["--storage", "''"]),
     ([*DATA, "--storage", "sqlite:///notes.txt"], 1, ["notes.txt", "no SQLite database"]),
     ([*DATA, "--storage", "sqlite:////dev/full/x.db"], 1, ["/dev/full"]),
     ([*DATA, "--storage", "postgresql://u:geheim@127.0.0.1:9/d"], 1, ["127.0.0.1"]),
@@ -157,6 +158,16 @@ def test_other_commands_fail_as_clearly(folder, arguments, code, words, monkeypa
     said = capsys.readouterr().err
     assert words in said
     assert "Traceback" not in said
+
+
+def test_study_is_not_made_where_its_results_have_no_place(folder, in_process):
+    elsewhere = ["--storage", "sqlite:///studies.db", "--output", "/proc/tuner"]
+
+    returned, said = in_process(folder, [*DATA, *SMALL, "--trials", "1", *elsewhere])
+
+    assert returned == 1
+    assert "/proc/tuner" in said
+    assert not (folder / "studies.db").exists()
 
 
 def test_locked_database_is_waited_for(folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -140,8 +141,6 @@ def test_finished_study_says_so_and_does_nothing(finished):
 
 def test_grown_study_continues_and_warns_that_the_test_has_been_read(finished, tmp_path):
     folder, _ = finished
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     result = run_tuner("optimize", "--data", str(copy / "reviews.csv"), "--trials", "6", *SMALL,
@@ -151,6 +150,22 @@ def test_grown_study_continues_and_warns_that_the_test_has_been_read(finished, t
     assert best["trials"]["complete"] == 6
     assert "has been read 1 time(s)" in result.stderr
     assert best["test"]["reads"] in (1, 2)
+
+
+def test_another_output_is_refused_before_a_trial_runs(finished, tmp_path):
+    folder, _ = finished
+    storage = f"sqlite:///{tmp_path / 'copy.db'}"
+    shutil.copy(folder / "runs" / "tuner.db", tmp_path / "copy.db")
+    line = ["optimize", "--data", str(folder / "reviews.csv"), *SMALL, "--study-name", "s",
+            "--storage", storage, "--trials", "9", "--output", "elsewhere"]  # fmt: skip
+
+    refused = run_tuner(*line, cwd=tmp_path)
+
+    assert refused.returncode == 1, refused.stderr
+    assert "Continue the study with the --output it was begun with" in refused.stderr
+    assert "trial 4" not in refused.stderr
+    status = run_tuner("status", "--storage", storage, "--json", cwd=tmp_path)
+    assert json.loads(status.stdout)[0]["failed"] == 0
 
 
 def test_status_and_best_show_the_study(finished):

@@ -15,7 +15,7 @@ from tuner import __version__
 from tuner.errors import Interrupted, TunerError
 from tuner.nearest import did_you_mean
 
-__all__ = ["cli", "main", "run_command"]
+__all__ = ["cli", "run_command"]
 
 # Command name to its help, in the order of use; each lives in `tuner/cli/<name>.py` under the
 # same name. The help stands here so that `tuner --help` loads none of them.
@@ -123,8 +123,3 @@ def _one_line(text: str) -> str:
 
 def _say(text: str) -> None:
     click.echo(text, err=True)
-
-
-def main() -> None:
-    """Run the console script."""
-    sys.exit(run_command(cli))

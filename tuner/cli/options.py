@@ -91,4 +91,4 @@ def overrides_of(
 
 def default_storage(storage: str | None, output: Path) -> str:
     """Give the storage's URL."""
-    return storage or f"sqlite:///{output / 'tuner.db'}"
+    return f"sqlite:///{output / 'tuner.db'}" if storage is None else storage

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["mask_password", "read_query"]
 
 # A query reads: whatever else stands in it, the database refuses.
-_READ_ONLY = {"sqlite": "PRAGMA query_only=ON", "postgresql": "SET TRANSACTION READ ONLY"}
+_READ_ONLY = {
+    "sqlite": "PRAGMA query_only=ON",
+    # Of the session, not of one transaction, which a `commit` in the query would end.
+    "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+}
 _CONNECT_SECONDS = 10
 
 
@@ -59,6 +63,7 @@ def read_query(url: str, query: str | None) -> tuple[list[str], list[Row]]:
         with engine.connect() as connection:
             if parsed.get_backend_name() in _READ_ONLY:
                 connection.exec_driver_sql(_READ_ONLY[parsed.get_backend_name()])
+                connection.commit()  # takes hold with the next transaction
             result = connection.execute(text(query))
             columns = [str(name) for name in result.keys()]  # noqa: SIM118 - not a dict
             rows = [

@@ -1,7 +1,14 @@
 """Files that outlive the process: atomic writes, blobs, parts, models."""
 
 from tuner.persist.arrays import pack_arrays, unpack_arrays
-from tuner.persist.atomic import disk_errors, replace_folder, write_bytes, write_json, write_text
+from tuner.persist.atomic import (
+    disk_errors,
+    probe_folder,
+    replace_folder,
+    write_bytes,
+    write_json,
+    write_text,
+)
 from tuner.persist.blobs import BlobStore, FolderBlobs
 from tuner.persist.model_folder import StoredModel, read_model, write_model
 from tuner.persist.parts import (
@@ -20,6 +27,7 @@ __all__ = [
     "disk_errors",
     "open_manifest",
     "pack_arrays",
+    "probe_folder",
     "read_documents_file",
     "read_model",
     "read_parts",

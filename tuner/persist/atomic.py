@@ -14,7 +14,14 @@ from typing import Any
 
 from tuner.errors import StorageError
 
-__all__ = ["disk_errors", "replace_folder", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "disk_errors",
+    "probe_folder",
+    "replace_folder",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
 
 
 @contextmanager
@@ -36,6 +43,20 @@ def disk_errors(path: Path) -> Iterator[None]:
             errno.EACCES: "permission denied",
         }.get(error.errno or 0, error.strerror or str(error))
         raise StorageError(f"{path}: cannot be written: {reason}.") from error
+
+
+def probe_folder(path: Path) -> None:
+    """Find out whether a folder can be written, or made; nothing is left behind.
+
+    Raises
+    ------
+    StorageError
+        See `disk_errors`.
+    """
+    with disk_errors(path):
+        existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        with tempfile.TemporaryFile(dir=existing):
+            pass
 
 
 def write_bytes(path: Path, content: bytes) -> None:

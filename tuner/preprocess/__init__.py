@@ -8,6 +8,7 @@ from tuner.preprocess.tokenize import (
     preprocess_digest,
     resolve_segmenter,
     tokenize,
+    with_words,
 )
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "segmenter",
     "stop_words",
     "tokenize",
+    "with_words",
 ]

@@ -30,12 +30,12 @@ _CHARACTERS = re.compile(rf"(?:(?![{_HAN}])[^\W_])+|\S")
 
 
 def detect_segmenter(texts: Iterable[str]) -> str:
-    """Pick a segmenter for cleaned texts: jieba where Han characters are common, else words.
+    """Pick the segmenter that gives words: jieba where Han characters are common, else words.
 
     Parameters
     ----------
     texts
-        Train texts only; nothing is learnt from the other parts.
+        Cleaned train texts only; nothing is learnt from the other parts.
 
     Returns
     -------

@@ -13,7 +13,15 @@ from tuner.preprocess.normalize import normalize
 from tuner.preprocess.segment import detect_segmenter, segmenter
 from tuner.preprocess.stop_words import stop_words
 
-__all__ = ["check_word_lists", "preprocess_digest", "resolve_segmenter", "tokenize"]
+__all__ = [
+    "check_word_lists",
+    "preprocess_digest",
+    "resolve_segmenter",
+    "tokenize",
+    "with_words",
+]
+
+CHARACTERS_BELOW = 20_000  # train texts; docs/loop.md has the figures
 
 _PARALLEL_FROM = 3_000_000  # characters; below, starting processes costs more than it saves
 _CHUNK = 512
@@ -22,11 +30,37 @@ _CHUNK = 512
 def resolve_segmenter(
     settings: PreprocessSettings, train_texts: Sequence[str]
 ) -> PreprocessSettings:
-    """Replace the segmenter `auto` by what suits the train texts."""
+    """Replace the segmenter `auto` by what suits the train texts.
+
+    Words, but the characters of a Chinese table of fewer than 20,000 train texts: there most
+    words are too rare to be learnt. A dictionary or a list of stop words asks for words.
+
+    Notes
+    -----
+    Li et al. 2019, "Is Word Segmentation Necessary for Deep Learning of Chinese
+    Representations?", arXiv:1905.05526.
+    """
     if settings.segmenter != "auto":
         return settings
-    cleaned = (normalize(text, settings) for text in train_texts[:5_000])
-    return settings.model_copy(update={"segmenter": detect_segmenter(cleaned)})
+    found = _detect(settings, train_texts)
+    has_word_lists = settings.dictionary is not None or settings.stop_words != "none"
+    if found == "jieba" and len(train_texts) < CHARACTERS_BELOW and not has_word_lists:
+        found = "characters"
+    return settings.model_copy(update={"segmenter": found})
+
+
+def with_words(settings: PreprocessSettings, train_texts: Sequence[str]) -> PreprocessSettings:
+    """Give the preprocessing with a segmenter that gives words, for what is defined on words.
+
+    One that gives words already stays.
+    """
+    if settings.segmenter not in ("auto", "characters"):
+        return settings
+    return settings.model_copy(update={"segmenter": _detect(settings, train_texts)})
+
+
+def _detect(settings: PreprocessSettings, train_texts: Sequence[str]) -> str:
+    return detect_segmenter(normalize(text, settings) for text in train_texts[:5_000])
 
 
 def check_word_lists(settings: PreprocessSettings) -> None:

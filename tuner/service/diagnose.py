@@ -21,7 +21,7 @@ from tuner.doctor import (
     text_drift,
 )
 from tuner.persist import open_manifest
-from tuner.preprocess import resolve_segmenter, tokenize
+from tuner.preprocess import tokenize, with_words
 from tuner.records import Document, Finding
 from tuner.report import csv_cell
 from tuner.service.collect import Collected
@@ -72,7 +72,7 @@ def diagnose_parts(collected: Collected, settings: Settings) -> Diagnosis:
     seed = settings.split.seed
     documents = [*parts.train, *parts.validation, *parts.selection]
     sample = _sample(documents, seed=seed)
-    preprocess = resolve_segmenter(settings.preprocess, [d.text for d in parts.train])
+    preprocess = with_words(settings.preprocess, [d.text for d in parts.train])
     texts = [document.text for document in sample]
     labels = [document.label for document in sample]
     tokens = _tokens(sample, preprocess)

@@ -24,7 +24,7 @@ from tuner.evaluation import (
 )
 from tuner.persist import SealedTest
 from tuner.pipeline import Model, Pipeline
-from tuner.preprocess import tokenize
+from tuner.preprocess import tokenize, with_words
 from tuner.records import Document, Scores, TrialRecord
 from tuner.seeds import Stream, derive_seed
 from tuner.service.results import Results
@@ -62,7 +62,7 @@ def open_test(
     """
     settings, parts = results.settings, results.parts
     # Everything is fitted before the ledger's row is written.
-    preprocess = pipeline.resolve(settings.preprocess)
+    preprocess = with_words(settings.preprocess, [d.text for d in parts.train])
     open_parts = ("train", "validation", "selection")
     tokens = {name: pipeline.tokens(preprocess, name) for name in open_parts}
     labels = {name: [d.label for d in getattr(parts, name)] for name in open_parts}

@@ -198,14 +198,23 @@ class Results:
         StorageError
             If its weights are not here, as when a study is continued with another `--output`.
         """
+        weights = unpack_arrays(self._weights(trial))
+        settings = apply_params(self.settings, trial.params)
+        return self.pipeline.stored_model(settings, weights, dict(about))
+
+    def check_weights(self, best: TrialRecord | None) -> None:
+        """Raise `StorageError` if the weights of the study's best trial so far are not here."""
+        if best is not None:
+            self._weights(best)
+
+    def _weights(self, trial: TrialRecord) -> bytes:
         content = self._blobs.get(str(trial.attributes.get("weights")))
         if content is None:
             raise StorageError(
                 f"{self.folder}/blobs: the weights of trial {trial.number} are missing. "
                 "Continue the study with the --output it was begun with."
             )
-        settings = apply_params(self.settings, trial.params)
-        return self.pipeline.stored_model(settings, unpack_arrays(content), dict(about))
+        return content
 
     def read_best(self) -> dict[str, Any] | None:
         """Read `best_params.json`; None where there is none."""

@@ -15,7 +15,7 @@ from typing import Any
 from tuner.config import Settings, digest, settings_digest
 from tuner.errors import ConfigError, Interrupted, NoCompleteTrial
 from tuner.evaluation import runs_needed
-from tuner.persist import FolderBlobs, open_manifest, read_parts
+from tuner.persist import FolderBlobs, open_manifest, probe_folder, read_parts
 from tuner.pipeline import Pipeline
 from tuner.preprocess import check_word_lists
 from tuner.records import Finding, Progress, StopRequested, TrialRecord
@@ -130,7 +130,7 @@ def plan_study(
     ConfigError, DataError
         If settings, URL or data cannot be used.
     """
-    url = storage_url or f"sqlite:///{output / 'tuner.db'}"
+    url = f"sqlite:///{output / 'tuner.db'}" if storage_url is None else storage_url
     parse_url(url)
     probe_storage(url)
     sources = read_sources(settings)
@@ -178,8 +178,11 @@ def run_study(
         If no trial is complete at the end.
     """
     started = time.monotonic()
+    # Before the study is made: one without a place for its results would stay behind, empty.
+    probe_folder(plan.folder)
     with storage_errors(plan.storage_url), closing(_open_search(plan)) as search:
         results = _open_results(plan, search)
+        results.check_weights(search.best())
         opened()
         finished = search.counts()["finished"]
         written = results.read_best()

@@ -31,7 +31,11 @@ def test_query_of_postgresql_is_read(server):
 
 @pytest.mark.parametrize(
     "query",
-    ["create table zz (a int)", "with gone as (delete from reviews returning *) table gone"],
+    [
+        "create table zz (a int)",
+        "with gone as (delete from reviews returning *) table gone",
+        "commit; delete from reviews; select 1 as text",
+    ],
 )
 def test_query_cannot_change_postgresql(server, query):
     with pytest.raises(DataError, match=r"the query failed: cannot execute .* read-only"):
