@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import signal
 import subprocess
@@ -67,6 +68,26 @@ def test_report_has_slices_calibration_and_importances(confirmed):
     assert report["calibration"]["temperature"] > 0
     assert report["importances"]["reason"]  # three trials tell nothing of importance
     assert report["verdict"] == read(folder, "best_params.json")["verdict"]
+
+
+def test_doubted_labels_are_listed_beside_the_report(tmp_path):
+    rows = make_rows(400)
+    flipped = [(f"={text}", {"正面": "负面", "负面": "正面"}[label]) for text, label in rows[:12]]
+    table = write_csv(tmp_path / "reviews.csv", flipped + rows[12:])
+
+    result = run_tuner("optimize", "--data", str(table), "--trials", "1", *SMALL,
+                       "--study-name", "s", cwd=tmp_path)  # fmt: skip
+
+    assert result.returncode == 0, result.stderr
+    listed = (tmp_path / "runs/s/label_suspects.csv").read_text(encoding="utf-8-sig")
+    doubted = list(csv.DictReader(listed.splitlines()))
+    assert doubted
+    assert all(row["text"].startswith("'=") for row in doubted)  # no formula for a spreadsheet
+    noise = read(tmp_path, "report.json")["label_noise"]
+    assert noise["n"] == len(doubted) == len(noise["rows"])
+    data = read(tmp_path, "best_params.json")["data"]
+    assert noise["n_judged"] == data["train"] + data["validation"] + data["selection"]
+    assert noise["rows"][0]["suggested_label"] != noise["rows"][0]["given_label"]
 
 
 def test_same_line_again_does_nothing_and_another_confirmation_goes_on(confirmed):

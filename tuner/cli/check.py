@@ -56,17 +56,7 @@ def check(
             "classes": list(parts.classes),
             "fingerprint": parts.fingerprint,
             "findings": [asdict(finding) for finding in findings],
-            "suspects": [
-                {
-                    "file": suspect.document.source,
-                    "line": suspect.document.line,
-                    "given_label": suspect.document.label,
-                    "suggested_label": suspect.suggested,
-                    "self_confidence": round(suspect.self_confidence, 4),
-                    "text": suspect.document.text,
-                }
-                for suspect in diagnosis.suspects
-            ],
+            "suspects": [suspect.as_json() for suspect in diagnosis.suspects],
         }
         click.echo(json.dumps(content, ensure_ascii=False, indent=2))
         return

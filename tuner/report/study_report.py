@@ -47,7 +47,7 @@ def study_report(
     edges
         `as_json()` of each of `tuner.search.edge_warnings`.
     label_noise
-        Suspects of wrong labels; None where they were not looked for.
+        `tuner.service.label_suspects.LabelSuspects.as_json()`; None where nobody looked.
 
     Returns
     -------
@@ -70,7 +70,8 @@ def study_report(
         ``edges``
             List of `name`, `value`, `low`, `high`, `side`, `sentence`.
         ``label_noise``
-            As given.
+            `n`, `n_judged`, `share`, `file` with all of them, and the surest as `rows`: `file`,
+            `line`, `given_label`, `suggested_label`, `self_confidence`, `text`.
 
         Numbers that are not finite become None. Texts of the user are raw, for whoever shows
         them to escape.

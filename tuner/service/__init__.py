@@ -3,7 +3,8 @@
 from tuner.service.collect import read_sources, split_sources, store_parts
 from tuner.service.confirm import ConfirmationPlan
 from tuner.service.dashboard import serve_dashboard
-from tuner.service.diagnose import diagnose_parts, suspects_csv
+from tuner.service.diagnose import diagnose_parts
+from tuner.service.label_suspects import suspects_csv
 from tuner.service.run_study import StudyPlan, StudyResult, plan_study, run_study
 
 __all__ = [

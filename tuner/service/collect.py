@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from tuner.corpus import (
     drop_conflicts,
     drop_copies,
     duplicate_key,
-    excerpt,
     mask_password,
     near_duplicate_groups,
     read_documents,
@@ -23,6 +21,13 @@ from tuner.corpus import (
 from tuner.errors import ConfigError, DataError
 from tuner.persist import open_manifest, read_documents_file, read_parts, write_parts
 from tuner.records import Document, Finding, SearchParts
+from tuner.service.data_findings import (
+    class_findings,
+    class_gaps,
+    duplicate_findings,
+    listed,
+    overlap_findings,
+)
 from tuner.split import assign_parts
 
 __all__ = [
@@ -34,10 +39,6 @@ __all__ = [
     "split_sources",
     "store_parts",
 ]
-
-ROWS_MIN = 20
-GROUPS_PER_PART = 4
-N_EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +131,13 @@ def split_sources(sources: Sources, settings: Settings) -> Collected:
     roles = [name for name, found in sources.documents.items() for _ in found]
     keys = [duplicate_key(document.text) for document in documents]
     groups = near_duplicate_groups(keys) if settings.split.near_duplicates else _exact(keys)
-    findings += _duplicate_findings(documents, keys, groups)
+    findings += duplicate_findings(documents, keys, groups)
     dropped = _overlap_with_given(roles, groups)
-    findings += _overlap_findings(documents, roles, dropped)
+    findings += overlap_findings(documents, roles, dropped)
     rows = [row for row in range(len(documents)) if row not in dropped]
     part_of = {row: roles[row] for row in rows if roles[row] != "data"}
     free = [row for row in rows if roles[row] == "data"]
-    findings += _class_findings([documents[row] for row in free], [groups[row] for row in free])
+    findings += class_findings([documents[row] for row in free], [groups[row] for row in free])
     shares = _shares(settings, given=set(sources.documents))
     part_of |= zip(
         free,
@@ -160,7 +161,7 @@ def split_sources(sources: Sources, settings: Settings) -> Collected:
         if name in sources.documents:
             _require_common_label(name, chosen[name], chosen["train"])
     classes = tuple(sorted({document.label for found in chosen.values() for document in found}))
-    findings += _class_gaps(chosen, classes)
+    findings += class_gaps(chosen, given=set(sources.documents))
     parts = SearchParts(
         chosen["train"],
         chosen["validation"],
@@ -203,14 +204,9 @@ def _require_common_label(name: str, given: Sequence[Document], train: Sequence[
         return
     raise DataError(
         f"{given[0].source}, line {given[0].line}: no label of the given {name} file occurs in "
-        f"train, so no row of it could ever be right; it has {_listed(labels)}, train has "
-        f"{_listed(known)}."
+        f"train, so no row of it could ever be right; it has {listed(labels)}, train has "
+        f"{listed(known)}."
     )
-
-
-def _listed(labels: set[str]) -> str:
-    shown = ", ".join(map(repr, sorted(labels)[:5]))
-    return f"{shown}, …" if len(labels) > 5 else shown
 
 
 def split_digest(settings: Settings) -> str:
@@ -277,123 +273,3 @@ def _overlap_with_given(roles: Sequence[str], groups: Sequence[int]) -> dict[int
         elif role == "data" and group in in_validation:
             dropped[row] = "validation"
     return dropped
-
-
-def _overlap_findings(
-    documents: Sequence[Document], roles: Sequence[str], dropped: Mapping[int, str]
-) -> list[Finding]:
-    findings = []
-    for given in ("test", "validation"):
-        rows = [row for row, part in dropped.items() if part == given]
-        if rows:
-            what = "train" if all(roles[row] == "data" for row in rows) else "train or validation"
-            findings.append(
-                Finding(
-                    f"{given}_in_train",
-                    "warning",
-                    len(rows),
-                    f"{what} rows whose text stands in the given {given} file too, left out",
-                    tuple(excerpt(documents[row]) for row in rows[:N_EXAMPLES]),
-                )
-            )
-    return findings
-
-
-def _duplicate_findings(
-    documents: Sequence[Document], keys: Sequence[str], groups: Sequence[int]
-) -> list[Finding]:
-    findings = []
-    seen: set[str] = set()
-    copies: list[int] = []
-    for row, key in enumerate(keys):
-        if key in seen:
-            copies.append(row)
-        seen.add(key)
-    if copies:
-        findings.append(
-            Finding(
-                "exact_duplicates",
-                "warning",
-                len(copies),
-                f"rows that repeat an earlier text ({len(copies) / len(keys):.1%} of all), "
-                "kept on one side of the split",
-                tuple(excerpt(documents[row]) for row in copies[:N_EXAMPLES]),
-            )
-        )
-    key_of_group = {group: keys[group] for group in set(groups)}
-    near = [row for row, group in enumerate(groups) if keys[row] != key_of_group[group]]
-    if near:
-        findings.append(
-            Finding(
-                "near_duplicates",
-                "warning",
-                len(near),
-                "rows that nearly repeat another text (Jaccard 0.9 or more), "
-                "kept on one side of the split",
-                tuple(excerpt(documents[row]) for row in near[:N_EXAMPLES]),
-            )
-        )
-    return findings
-
-
-def _class_findings(documents: Sequence[Document], groups: Sequence[int]) -> list[Finding]:
-    if not documents:
-        raise DataError("no row is left to train on once conflicts and overlaps are left out.")
-    place = f"{documents[0].source}, line {documents[0].line}"
-    groups_of: dict[str, set[int]] = defaultdict(set)
-    for document, group in zip(documents, groups, strict=True):
-        groups_of[document.label].add(group)
-    if len(groups_of) < 2:
-        raise DataError(
-            f"{place}: there must be at least 2 classes; every row bears the label "
-            f"{documents[0].label!r}."
-        )
-    if len(set(groups)) < ROWS_MIN:
-        raise DataError(
-            f"{place}: there must be at least {ROWS_MIN} different texts; got {len(set(groups))}."
-        )
-    splittable = [label for label, found in groups_of.items() if len(found) >= GROUPS_PER_PART]
-    if len(splittable) < 2:
-        small = min(groups_of, key=lambda label: (len(groups_of[label]), label))
-        first = next(document for document in documents if document.label == small)
-        raise DataError(
-            f"{first.source}, line {first.line}: at least 2 classes must have {GROUPS_PER_PART} "
-            f"different texts, one for each part; class {small!r} has {len(groups_of[small])}. "
-            "Is the label column the right one?"
-        )
-    small_classes = sorted(set(groups_of) - set(splittable))
-    if not small_classes:
-        return []
-    counts = Counter(document.label for document in documents)
-    shown = ", ".join(repr(label) for label in small_classes[:5])
-    return [
-        Finding(
-            "small_classes",
-            "warning",
-            sum(counts[label] for label in small_classes),
-            f"rows of {len(small_classes)} classes with fewer than {GROUPS_PER_PART} different "
-            f"texts, which some parts will lack: {shown}"
-            + ("…" if len(small_classes) > 5 else ""),
-            tuple(excerpt(d) for d in documents if d.label in small_classes)[:N_EXAMPLES],
-        )
-    ]
-
-
-def _class_gaps(
-    chosen: Mapping[str, tuple[Document, ...]], classes: Sequence[str]
-) -> list[Finding]:
-    in_train = {document.label for document in chosen["train"]}
-    unknown = sorted(set(classes) - in_train)
-    if not unknown:
-        return []
-    rows = [d for found in chosen.values() for d in found if d.label in unknown]
-    return [
-        Finding(
-            "classes_without_train",
-            "warning",
-            len(rows),
-            "rows of classes that train does not have, so they can never be right: "
-            + ", ".join(repr(label) for label in unknown[:5]),
-            tuple(excerpt(document) for document in rows[:N_EXAMPLES]),
-        )
-    ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,35 +14,24 @@ from tuner.doctor import (
     ShareDrift,
     TextDrift,
     class_share_drift,
-    find_label_noise,
     find_leaks,
     text_drift,
 )
 from tuner.persist import open_manifest
 from tuner.preprocess import tokenize, with_words
 from tuner.records import Document, Finding
-from tuner.report import csv_cell
 from tuner.service.collect import Collected
+from tuner.service.label_suspects import (
+    LabelSuspects,
+    SuspectRow,
+    find_suspects,
+    sample_rows,
+)
 
-__all__ = ["Diagnosis", "SuspectRow", "diagnose_parts", "suspects_csv"]
+__all__ = ["Diagnosis", "diagnose_parts"]
 
-ROWS_MAX = 50_000
-CHARACTERS_MAX = 4_000_000
-CELLS_MAX = 3_000_000  # rows times classes of the model behind the label suspects
 N_EXAMPLES = 3
 LEAKS_SHOWN = 10
-
-
-@dataclass(frozen=True, slots=True)
-class SuspectRow:
-    """A document whose label is doubted.
-
-    `suggested` is the likelier class, `self_confidence` the probability of the given label.
-    """
-
-    document: Document
-    suggested: str
-    self_confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,61 +75,16 @@ def diagnose_parts(collected: Collected, settings: Settings) -> Diagnosis:
                 f"rows of {len(documents):,} looked at for label noise and leaks, at random",
             )
         )
-    n_judged = min(len(sample), CELLS_MAX // max(1, len(set(labels))))
-    judged = sorted(_shuffled(len(sample), seed=seed)[:n_judged])
-    suspects = tuple(
-        SuspectRow(sample[judged[s.row]], s.suggested, s.self_confidence)
-        for s in find_label_noise(
-            [tokens[row] for row in judged],
-            [labels[row] for row in judged],
-            [groups[row] for row in judged],
-            seed=seed,
-        )
-    )
-    findings += _noise_findings(suspects, n_judged=n_judged)
+    suspects = find_suspects(sample, tokens, groups, seed=seed)
+    findings += _noise_findings(suspects)
     findings += _leak_findings(find_leaks(tokens, texts, labels, groups), sample)
     for name, data, given in _given_files(collected, settings):
         findings += _drift_findings(name, data, given, preprocess, seed=seed)
-    return Diagnosis(tuple(findings), suspects)
-
-
-def suspects_csv(suspects: Sequence[SuspectRow]) -> str:
-    """Give the suspects as a table to review, one row each, the surest first.
-
-    It begins with a byte order mark: without one, Excel takes UTF-8 for the code page of its
-    country and shows Chinese as garbage. Formulas are neutralised.
-    """
-    buffer = io.StringIO()
-    buffer.write("\ufeff")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["file", "line", "given_label", "suggested_label", "self_confidence", "text"])
-    for suspect in suspects:
-        document = suspect.document
-        row = [
-            document.source,
-            document.line,
-            document.label,
-            suspect.suggested,
-            round(suspect.self_confidence, 4),
-            document.text,
-        ]
-        writer.writerow([csv_cell(value) for value in row])
-    return buffer.getvalue()
-
-
-def _shuffled(n: int, *, seed: int) -> list[int]:
-    import numpy as np
-
-    return [int(row) for row in np.random.default_rng(seed).permutation(n)]
+    return Diagnosis(tuple(findings), suspects.rows)
 
 
 def _sample(documents: Sequence[Document], *, seed: int) -> list[Document]:
-    """Take as many documents as the limits allow, at random, in their order."""
-    n_characters = sum(len(document.text) for document in documents)
-    n = min(ROWS_MAX, len(documents) * CHARACTERS_MAX // max(1, n_characters))
-    if n >= len(documents):
-        return list(documents)
-    return [documents[row] for row in sorted(_shuffled(len(documents), seed=seed)[: max(n, 1)])]
+    return [documents[row] for row in sample_rows(documents, seed=seed)]
 
 
 def _tokens(documents: Sequence[Document], preprocess: PreprocessSettings) -> list[list[str]]:
@@ -169,17 +111,18 @@ def _given_files(
     ]
 
 
-def _noise_findings(suspects: Sequence[SuspectRow], *, n_judged: int) -> list[Finding]:
-    if not suspects:
+def _noise_findings(suspects: LabelSuspects) -> list[Finding]:
+    rows = suspects.rows
+    if not rows:
         return []
     return [
         Finding(
             "label_noise",
             "warning",
-            len(suspects),
-            f"rows whose label a simple model doubts ({len(suspects) / n_judged:.1%} of "
-            f"{n_judged:,}), worth a look: --suspects FILE.csv lists them",
-            tuple(f"{excerpt(s.document)}, rather {s.suggested!r}" for s in suspects[:N_EXAMPLES]),
+            len(rows),
+            f"rows whose label a simple model doubts ({len(rows) / suspects.n_judged:.1%} of "
+            f"{suspects.n_judged:,}), worth a look: --suspects FILE.csv lists them",
+            tuple(f"{excerpt(s.document)}, rather {s.suggested!r}" for s in rows[:N_EXAMPLES]),
         )
     ]
 

@@ -26,6 +26,7 @@ from tuner.pipeline import Pipeline
 from tuner.records import WEIGHTS_KEPT, Finding, SearchParts, TrialOutcome, TrialRecord
 from tuner.report import best_params, data_summary, trials_csv
 from tuner.search import all_params, best_trial, count_trials, top_trials
+from tuner.service.label_suspects import SUSPECTS_FILE, LabelSuspects, suspects_csv
 from tuner.service.versions import versions
 
 __all__ = ["Results"]
@@ -34,7 +35,10 @@ _TABLE_SECONDS = 3.0
 
 
 class Results:
-    """Writes `best_params.json`, `trials.csv`, `study.json` and `best_model/` of one study.
+    """Writes the run directory of one study.
+
+    `best_params.json`, `report.json`, `trials.csv`, `study.json`, `label_suspects.csv` and
+    `best_model/`.
 
     Parameters
     ----------
@@ -229,6 +233,10 @@ class Results:
     def write_report(self, content: Mapping[str, Any]) -> None:
         """Write `report.json`."""
         write_json(self.folder / "report.json", content)
+
+    def write_suspects(self, suspects: LabelSuspects) -> None:
+        """Write `label_suspects.csv`, the rows whose label is doubted."""
+        write_text(self.folder / SUSPECTS_FILE, suspects_csv(suspects.rows))
 
     def _drop_weights(self, trials: Sequence[TrialRecord], best: TrialRecord | None) -> None:
         # Whoever may yet win the confirmation, and what the winner is compared with.

@@ -48,6 +48,7 @@ from tuner.service.collect import (
 )
 from tuner.service.confirm import Confirmation, ConfirmationPlan, confirm
 from tuner.service.finish import open_test
+from tuner.service.label_suspects import study_suspects
 from tuner.service.results import Results
 from tuner.service.study_name import check_study_name
 
@@ -358,6 +359,8 @@ def _finish(
     )
     space = distributions(plan.settings)
     edges = edge_warnings(plan.settings, winner.params)
+    suspects = study_suspects(results.pipeline, plan.settings)
+    results.write_suspects(suspects)
     results.write_report(
         study_report(
             content=content,
@@ -370,6 +373,7 @@ def _finish(
                 seed=derive_seed(plan.settings.study.seed, 1, Stream.EVALUATION),
             ),
             edges=[edge.as_json() for edge in edges],
+            label_noise=suspects.as_json(),
         )
     )
     for edge in edges:

@@ -95,6 +95,40 @@ def test_class_that_only_the_test_file_has_is_reported(tmp_path):
     assert "未知" in collected.parts.classes
 
 
+def test_classes_that_only_the_test_file_has_are_named_and_the_rest_counted(tmp_path):
+    rows = make_rows(80)
+    unknown = [(f"新的类别，第{number}个", f"未知{number}") for number in range(7)]
+    test = write_csv(tmp_path / "test.csv", [*rows[60:], *unknown])
+
+    collected = collect(write_csv(tmp_path / "a.csv", rows[:60]), test=str(test))
+
+    finding = findings(collected)["classes_without_train"]
+    assert finding.count == 7
+    assert finding.message.endswith("'未知0', '未知1', '未知2', '未知3', '未知4' and 2 more")
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_class_that_a_given_file_lacks_is_reported_with_its_train_rows(tmp_path, part):
+    rows = make_rows(100)
+    given = write_csv(tmp_path / "given.csv", [row for row in rows[60:] if row[1] == "正面"])
+
+    collected = collect(write_csv(tmp_path / "a.csv", rows[:60]), **{part: str(given)})
+
+    finding = findings(collected)[f"classes_without_{part}"]
+    n_train = sum(document.label == "负面" for document in collected.parts.train)
+    assert (finding.severity, finding.count) == ("warning", n_train)
+    assert "'负面'" in finding.message
+
+
+def test_given_file_with_every_class_of_train_is_no_finding(tmp_path):
+    rows = make_rows(100)
+    test = write_csv(tmp_path / "test.csv", rows[60:])
+
+    assert "classes_without_test" not in findings(
+        collect(write_csv(tmp_path / "a.csv", rows[:60]), test=str(test))
+    )
+
+
 def test_fingerprint_ignores_order_and_sees_every_change(tmp_path):
     rows = make_rows(60)
     first = collect(write_csv(tmp_path / "a.csv", rows)).parts.fingerprint

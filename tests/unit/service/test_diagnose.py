@@ -13,7 +13,7 @@ from tuner.config import load_settings
 from tuner.records import Document
 from tuner.service import diagnose_parts, read_sources, split_sources, store_parts, suspects_csv
 from tuner.service.collect import Collected
-from tuner.service.diagnose import SuspectRow
+from tuner.service.label_suspects import SuspectRow
 
 MORE_GOOD = ["温馨", "划算", "贴心", "安静", "完美", "漂亮", "值得", "方便"]
 MORE_BAD = ["潮湿", "敷衍", "漏水", "陈旧", "上当", "恶心", "破损", "缓慢"]
@@ -141,7 +141,7 @@ def test_test_part_of_a_collected_folder_is_never_read(tmp_path):
 
 
 def test_sampling_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr("tuner.service.diagnose.ROWS_MAX", 100)
+    monkeypatch.setattr("tuner.service.label_suspects.ROWS_MAX", 100)
 
     finding = kinds(examine(write_csv(tmp_path / "a.csv", reviews(400)))[0])["sampled"]
 
