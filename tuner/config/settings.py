@@ -199,22 +199,23 @@ class RegularizationSettings(_Section):
 class SamplerSettings(_Section):
     """Who proposes configurations."""
 
-    name: Literal["tpe", "random"] = "tpe"
+    name: Literal["tpe", "random", "gp", "cmaes", "qmc", "grid"] = "tpe"
     startup_trials: Annotated[int, Field(ge=1)] = 10
+    """`tpe`, `gp`, `cmaes`: random trials before the model."""
 
 
 class PrunerSettings(_Section):
     """Who stops poor trials; resources are in epochs."""
 
-    name: Literal["hyperband", "median", "none"] = "median"
+    name: Literal["asha", "hyperband", "median", "none"] = "median"
     startup_trials: Annotated[int, Field(ge=0)] = 8
     """`median`: complete trials before anything is pruned."""
     warmup_epochs: Annotated[int, Field(ge=0)] = 3
     """`median`: epochs a trial is left alone."""
     min_resource: Annotated[int, Field(ge=1)] = 2
-    """`hyperband`: epochs before the first rung."""
+    """`asha`, `hyperband`: epochs before the first rung."""
     reduction_factor: Annotated[int, Field(ge=2)] = 3
-    """`hyperband`: each rung keeps 1 in that many."""
+    """`asha`, `hyperband`: each rung keeps 1 in that many."""
 
 
 class SpaceEntry(_Section):

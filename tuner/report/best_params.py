@@ -54,7 +54,7 @@ def best_params(
     reads
         Readings of the sealed test so far, from its ledger.
     outcome
-        "running", "complete", "timeout", "budget", "flat" or "interrupted".
+        "running", "complete", "timeout", "budget", "flat", "exhausted" or "interrupted".
     verdict
         The judgement of the sealed test; None before it was read.
     confirmation

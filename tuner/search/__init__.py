@@ -2,6 +2,7 @@
 
 from tuner.search.edges import EdgeWarning, edge_warnings
 from tuner.search.importance import parameter_importances
+from tuner.search.sampler import check_sampler
 from tuner.search.space import all_params, all_preprocess_choices, check_space, distributions
 from tuner.search.stopping import is_flat
 from tuner.search.storage import (
@@ -31,6 +32,7 @@ __all__ = [
     "all_preprocess_choices",
     "best_trial",
     "cached_storage",
+    "check_sampler",
     "check_space",
     "close_storage",
     "count_trials",

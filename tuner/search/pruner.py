@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.pruners import (
+    BasePruner,
+    HyperbandPruner,
+    MedianPruner,
+    NopPruner,
+    SuccessiveHalvingPruner,
+)
 
 from tuner.config import PrunerSettings
 
 __all__ = ["build_pruner"]
+
+
+def _asha(settings: PrunerSettings, epochs_max: int) -> BasePruner:
+    # Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", algorithm 2. Rungs
+    # after min_resource * reduction_factor**k epochs; never "auto", as below.
+    return SuccessiveHalvingPruner(
+        min_resource=min(settings.min_resource, epochs_max),
+        reduction_factor=settings.reduction_factor,
+    )
 
 
 def _hyperband(settings: PrunerSettings, epochs_max: int) -> BasePruner:
@@ -22,7 +37,9 @@ def _hyperband(settings: PrunerSettings, epochs_max: int) -> BasePruner:
 
 def _median(settings: PrunerSettings, _: int) -> BasePruner:
     return MedianPruner(
-        n_startup_trials=settings.startup_trials, n_warmup_steps=settings.warmup_epochs
+        n_startup_trials=settings.startup_trials,
+        # Optuna judges from step n_warmup_steps on, which is right for steps counted from 0.
+        n_warmup_steps=settings.warmup_epochs + 1,
     )
 
 
@@ -31,6 +48,7 @@ def _none(_: PrunerSettings, __: int) -> BasePruner:
 
 
 _BUILDERS: dict[str, Callable[[PrunerSettings, int], BasePruner]] = {
+    "asha": _asha,
     "hyperband": _hyperband,
     "median": _median,
     "none": _none,

@@ -2,39 +2,157 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
 
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import (
+    BaseSampler,
+    CmaEsSampler,
+    GPSampler,
+    QMCSampler,
+    RandomSampler,
+    TPESampler,
+)
 
-from tuner.config import SamplerSettings
+from tuner.config import SamplerSettings, Settings
+from tuner.errors import ConfigError
+from tuner.search.grid import Grid
+from tuner.search.space import distributions
+from tuner.seeds import Stream, derive_seed
 
-__all__ = ["build_sampler"]
+__all__ = ["build_sampler", "check_sampler"]
 
 
-def _tpe(settings: SamplerSettings, seed: int) -> BaseSampler:
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a sampler may be built from: `number` is the original trial's, `seed` its own."""
+
+    settings: SamplerSettings
+    space: Mapping[str, BaseDistribution]
+    study_seed: int
+    number: int
+
+    @property
+    def seed(self) -> int:
+        return derive_seed(self.study_seed, self.number, Stream.SAMPLER)
+
+
+class _Sobol(QMCSampler):
+    """A scrambled Sobol sequence whose point is the trial's number.
+
+    Optuna counts the points in an attribute of the study, read and written without a lock, so
+    two processes can draw one point twice; and it takes the space from the first trial.
+    """
+
+    def __init__(self, request: _Request) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            # One sequence for the whole study: its seed is not the trial's.
+            super().__init__(qmc_type="sobol", scramble=True, seed=request.study_seed)
+        self._request = request
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: optuna.trial.FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Give the space of the study; what has one value only takes no dimension."""
+        return {name: each for name, each in self._request.space.items() if not each.single()}
+
+    def _find_sample_id(self, study: optuna.Study, search_space: dict[str, Any]) -> int:
+        return self._request.number
+
+
+def _tpe(request: _Request) -> BaseSampler:
     return TPESampler(
-        seed=seed,
-        n_startup_trials=settings.startup_trials,
+        seed=request.seed,
+        n_startup_trials=request.settings.startup_trials,
         multivariate=True,
         # Running trials count as poor, so that workers do not all propose the same.
         constant_liar=True,
     )
 
 
-def _random(_: SamplerSettings, seed: int) -> BaseSampler:
-    return RandomSampler(seed=seed)
+def _random(request: _Request) -> BaseSampler:
+    return RandomSampler(seed=request.seed)
 
 
-_BUILDERS: dict[str, Callable[[SamplerSettings, int], BaseSampler]] = {
+def _gp(request: _Request) -> BaseSampler:
+    return GPSampler(
+        seed=request.seed,
+        n_startup_trials=request.settings.startup_trials,
+        deterministic_objective=False,
+    )
+
+
+def _cmaes(request: _Request) -> BaseSampler:
+    return CmaEsSampler(
+        seed=request.seed,
+        n_startup_trials=request.settings.startup_trials,
+        warn_independent_sampling=False,
+    )
+
+
+_BUILDERS: dict[str, Callable[[_Request], BaseSampler]] = {
     "tpe": _tpe,
     "random": _random,
+    "gp": _gp,
+    "cmaes": _cmaes,
+    "qmc": _Sobol,
+    # A point of the grid is handed to its trial when the slot is taken; see `Grid`.
+    "grid": _random,
 }
 
 
-def build_sampler(settings: SamplerSettings, *, seed: int) -> BaseSampler:
+def build_sampler(
+    settings: SamplerSettings,
+    space: Mapping[str, BaseDistribution],
+    *,
+    study_seed: int,
+    number: int,
+) -> BaseSampler:
     """Build the sampler of one trial.
 
-    A new one for every trial, seeded by the trial's number: a continued study then proposes what
-    an uninterrupted one would have, and workers do not repeat each other.
+    A new one for every trial, seeded by the original trial's number: a continued study then
+    proposes what an uninterrupted one would have, and workers do not repeat each other.
     """
-    return _BUILDERS[settings.name](settings, seed)
+    return _BUILDERS[settings.name](_Request(settings, space, study_seed, number))
+
+
+def check_sampler(settings: Settings) -> None:
+    """Refuse a sampler that cannot serve the space.
+
+    Raises
+    ------
+    ConfigError
+        If the sampler's package is missing, or a parameter is none that it can propose; names
+        the parameter.
+    """
+    space = distributions(settings)
+    if settings.sampler.name == "gp" and find_spec("torch") is None:
+        raise ConfigError(
+            "sampler.name 'gp' needs PyTorch, which is not installed; install the extra: "
+            "pip install 'tuner[gp]'."
+        )
+    if settings.sampler.name == "cmaes":
+        _check_numbers(space)
+    if settings.sampler.name == "grid":
+        Grid(space, seed=settings.study.seed)
+
+
+def _check_numbers(space: Mapping[str, BaseDistribution]) -> None:
+    for name, distribution in space.items():
+        if isinstance(distribution, CategoricalDistribution):
+            raise ConfigError(
+                f"space.{name}: the sampler cmaes searches ranges of numbers only; got choices "
+                f"{list(distribution.choices)}. Give a range, or take another sampler.name."
+            )
+    ranges = [name for name, distribution in space.items() if not distribution.single()]
+    if len(ranges) < 2:
+        raise ConfigError(
+            "sampler.name 'cmaes' needs at least two searched settings, since it learns how they "
+            f"go together; got {', '.join(ranges) or 'none'}."
+        )

@@ -23,13 +23,13 @@ from tuner.config import (
 from tuner.errors import ConfigError, Interrupted, StorageError, TooManyFailures, TrialFailed
 from tuner.records import Progress, StopRequested, TrialOutcome, TrialRecord
 from tuner.search.freeze import freeze
+from tuner.search.grid import Grid
 from tuner.search.objective import RunTrial, TrialReport, trial_seeds
 from tuner.search.owner import current_owner, is_dead
 from tuner.search.pruner import build_pruner
 from tuner.search.sampler import build_sampler
 from tuner.search.space import default_params, distributions, suggest
 from tuner.search.storage import close_storage, open_storage, slot_lock
-from tuner.seeds import Stream, derive_seed
 
 __all__ = [
     "EndsEarly",
@@ -76,6 +76,9 @@ class Search:
         self.settings = settings
         self.study_name = study_name
         self.space = distributions(settings)
+        self._grid = (
+            Grid(self.space, seed=settings.study.seed) if settings.sampler.name == "grid" else None
+        )
         self._storage: RDBStorage = open_storage(storage_url, create=True)
         try:
             self._create(study_name, fingerprint)
@@ -160,7 +163,7 @@ class Search:
         Returns
         -------
         str
-            "complete", or what `ends_early` said.
+            "complete", "exhausted" when the whole grid has been tried, or what `ends_early` said.
 
         Raises
         ------
@@ -181,6 +184,8 @@ class Search:
                 self._run_one(trial, run_trial, progress, stop_requested, keep_weights)
             elif self.counts()["finished"] >= total:
                 return "complete"
+            elif self._is_exhausted():
+                return "exhausted"
             else:
                 time.sleep(_WAIT_SECONDS)  # other processes run the last ones
                 self._reap()
@@ -199,9 +204,23 @@ class Search:
                 self._study.enqueue_trial(
                     default_params(self.settings, self.space), user_attrs={"default": True}
                 )
+            elif self._grid is not None and not _waiting(trials):
+                # Queued under the lock, so that no two processes take one point.
+                point = self._grid.next_point(map(_asked_params, _tried(trials)))
+                if point is None:
+                    return None
+                self._study.enqueue_trial(point)
             trial = self._study.ask()
             trial.set_user_attr("owner", current_owner())
             return trial
+
+    def _is_exhausted(self) -> bool:
+        """Say whether every point of the grid has been tried, and nobody runs one any more."""
+        if self._grid is None:
+            return False
+        trials = self._study.get_trials(deepcopy=False)
+        is_busy = any(not trial.state.is_finished() for trial in trials)
+        return not is_busy and self._grid.next_point(map(_asked_params, _tried(trials))) is None
 
     def _run_one(
         self,
@@ -214,7 +233,7 @@ class Search:
         origin = int(trial.user_attrs.get("origin", trial.number))
         seed = self.settings.study.seed
         self._study.sampler = build_sampler(
-            self.settings.sampler, seed=derive_seed(seed, origin, Stream.SAMPLER)
+            self.settings.sampler, self.space, study_seed=seed, number=origin
         )
         try:
             params = suggest(trial, self.space)
@@ -403,6 +422,21 @@ def count_trials(trials: Sequence[TrialRecord]) -> dict[str, int]:
         name: states[name] for name in ("complete", "pruned", "failed", "retried", "running")
     }
     return {"finished": counts["complete"] + counts["pruned"], **counts}
+
+
+def _waiting(trials: Sequence[FrozenTrial]) -> bool:
+    return any(trial.state == TrialState.WAITING for trial in trials)
+
+
+def _tried(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Give the trials but those that a signal or a dead process cut off."""
+    return [trial for trial in trials if not trial.user_attrs.get("retried")]
+
+
+def _asked_params(trial: FrozenTrial) -> Mapping[str, Any]:
+    # A running trial draws its parameters after its slot is taken.
+    fixed: Mapping[str, Any] = trial.system_attrs.get("fixed_params", {})
+    return {**fixed, **trial.params}
 
 
 def _without_classes(scores: dict[str, Any]) -> dict[str, Any]:

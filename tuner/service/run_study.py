@@ -25,6 +25,7 @@ from tuner.search import (
     Search,
     all_preprocess_choices,
     best_trial,
+    check_sampler,
     check_space,
     count_trials,
     distributions,
@@ -81,8 +82,8 @@ class StudyPlan:
 class StudyResult:
     """What a run of a study ended with.
 
-    `outcome` is "complete", "timeout" or "nothing to do"; `best` the content of
-    `best_params.json`.
+    `outcome` is "complete", "timeout", "budget", "flat", "exhausted" or "nothing to do"; `best`
+    the content of `best_params.json`.
     """
 
     outcome: str
@@ -325,6 +326,8 @@ def _run_trials(
         raise
     finally:
         results.write_tables(search.trials(), outcome=outcome)
+    if outcome == "exhausted":
+        _log.info("every combination of the grid has been tried: the search ends before %d", total)
     return outcome
 
 
@@ -386,6 +389,7 @@ def _finish(
 def _check_settings(settings: Settings) -> None:
     """Try what a setting names, so that a wrong one ends the run before anything is written."""
     check_space(settings)
+    check_sampler(settings)
     for preprocess in all_preprocess_choices(settings):
         check_word_lists(preprocess)
 

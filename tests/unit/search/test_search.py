@@ -1,13 +1,12 @@
 import pytest
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.pruners import HyperbandPruner
 
-from tuner.config import SamplerSettings, load_settings
+from tuner.config import load_settings
 from tuner.errors import ConfigError, StorageError
 from tuner.search import close_storage, mask, open_storage, parse_url
 from tuner.search.owner import current_owner, is_dead
 from tuner.search.pruner import build_pruner
-from tuner.search.sampler import build_sampler
 from tuner.search.space import default_params, distributions
 
 
@@ -65,16 +64,6 @@ def test_defaults_are_moved_onto_the_grid_of_their_range():
 def test_entry_that_does_not_fit_its_setting_is_refused(override, words):
     with pytest.raises(ConfigError, match=words):
         space(override)
-
-
-def test_same_seed_proposes_the_same_and_another_seed_something_else():
-    import optuna
-
-    def proposal(seed):
-        study = optuna.create_study(sampler=build_sampler(SamplerSettings(name="tpe"), seed=seed))
-        return study.ask({"x": FloatDistribution(0, 1)}).params["x"]
-
-    assert proposal(1) == proposal(1) != proposal(2)
 
 
 def test_hyperband_has_explicit_resources_in_epochs():
