@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 TRIALS ?= 100
+DATA ?= data
+TABLES ?= .
 BIN := $(VENV)/bin
 
-.PHONY: quickstart install test test-browser lint check lock clean
+.PHONY: quickstart install test test-browser lint bench-table check lock clean
 
 quickstart: $(VENV)/.installed ## Install, and search on the shipped reviews
 	$(BIN)/python -m tuner.optimize --trials $(TRIALS)
@@ -22,6 +24,10 @@ lint: $(VENV)/.installed-dev ## Ruff, mypy, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench-table: $(VENV)/.installed-dev ## Curves of 400 configurations on the sets in DATA, and replays on them
+	$(BIN)/python benchmarks/bench_table.py $(DATA) --output $(TABLES)/tables.jsonl
+	$(BIN)/python benchmarks/replay_tables.py $(TABLES)/tables.jsonl --output $(TABLES)/replays.jsonl
 
 check: lint test test-browser ## All that CI runs
 
