@@ -1,5 +1,6 @@
-"""Files that outlive the process: atomic writes, blobs, parts, models."""
+"""Files that outlive the process: atomic writes, blobs, the cache, parts, models."""
 
+from tuner.persist.array_file import ArrayFileWriter
 from tuner.persist.arrays import pack_arrays, unpack_arrays
 from tuner.persist.atomic import (
     disk_errors,
@@ -10,6 +11,7 @@ from tuner.persist.atomic import (
     write_text,
 )
 from tuner.persist.blobs import BlobStore, FolderBlobs
+from tuner.persist.cache import Cache, CacheEntry
 from tuner.persist.model_folder import StoredModel, read_model, write_model
 from tuner.persist.parts import (
     SealedTest,
@@ -20,7 +22,10 @@ from tuner.persist.parts import (
 )
 
 __all__ = [
+    "ArrayFileWriter",
     "BlobStore",
+    "Cache",
+    "CacheEntry",
     "FolderBlobs",
     "SealedTest",
     "StoredModel",
