@@ -65,7 +65,7 @@ class Adam:
             if isinstance(gradient, tf.IndexedSlices):
                 _update_rows(variable, first, second, gradient, rate=rate, l1=l1, l2=l2)
             else:
-                if name.endswith("/kernel"):
+                if name.endswith("kernel"):
                     gradient = gradient + l1 * tf.sign(variable) + 2.0 * l2 * variable
                 first.assign(BETA_1 * first + (1.0 - BETA_1) * gradient)
                 second.assign(BETA_2 * second + (1.0 - BETA_2) * tf.square(gradient))
