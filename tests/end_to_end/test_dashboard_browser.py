@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 
 import pytest
 
 from tests.conftest import SMALL, command, environment, make_rows, run_tuner, write_csv
+from tests.end_to_end.browsing import wait_for_text
 
 pytestmark = pytest.mark.browser
 
@@ -29,33 +29,6 @@ def address(tmp_path_factory):
     process.terminate()
     process.wait(20)
     process.stdout.close()
-
-
-@pytest.fixture
-def browser(tmp_path):
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                 "--disable-background-networking", "--disable-component-update",
-                 "--disable-sync", "--no-first-run", "--window-size=1400,1800",
-                 f"--user-data-dir={tmp_path / 'profile'}"):  # fmt: skip
-        options.add_argument(flag)
-    driver = webdriver.Chrome(
-        options=options, service=webdriver.ChromeService(shutil.which("chromedriver"))
-    )
-    yield driver
-    driver.quit()
-
-
-def wait_for_text(browser, *texts):
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    WebDriverWait(browser, 60).until(
-        lambda b: all(text in b.find_element(By.TAG_NAME, "body").text for text in texts)
-    )
 
 
 def test_studies_are_listed_by_name(browser, address, tmp_path):

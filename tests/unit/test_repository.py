@@ -61,6 +61,9 @@ def test_compose_file_keeps_its_promises():
         for key, value in service["environment"].items():
             if "PASSWORD" in key:
                 assert value.startswith("${POSTGRES_PASSWORD:?")
+    assert services["dashboard"]["environment"]["TUNER_DASHBOARD_TOKEN"].startswith(
+        "${TUNER_DASHBOARD_TOKEN:?"
+    )
     dockerfile = read("Dockerfile")
     assert dockerfile.index("USER tuner") < dockerfile.index("ENTRYPOINT")
     assert "--require-hashes" in dockerfile

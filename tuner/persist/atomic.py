@@ -59,8 +59,11 @@ def probe_folder(path: Path) -> None:
             pass
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file through a temporary one beside it, flushed to disk, then renamed."""
+def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Write a file through a temporary one beside it, flushed to disk, then renamed.
+
+    `mode` is its permissions; the temporary file is for its owner alone.
+    """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -69,7 +72,7 @@ def write_bytes(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(0o644)
+            Path(name).chmod(mode)
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """The search: Optuna's samplers, pruners and storage behind our own words."""
 
+from tuner.search.artifacts import artifact_store
 from tuner.search.edges import EdgeWarning, edge_warnings
 from tuner.search.importance import parameter_importances
 from tuner.search.sampler import check_sampler
@@ -30,6 +31,7 @@ __all__ = [
     "Search",
     "all_params",
     "all_preprocess_choices",
+    "artifact_store",
     "best_trial",
     "cached_storage",
     "check_sampler",

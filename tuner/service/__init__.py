@@ -4,6 +4,7 @@ from tuner.service.collect import read_sources, split_sources, store_parts
 from tuner.service.confirm import ConfirmationPlan
 from tuner.service.dashboard import serve_dashboard
 from tuner.service.diagnose import diagnose_parts
+from tuner.service.door import add_user, decide_access, read_users, remove_user
 from tuner.service.label_suspects import suspects_csv
 from tuner.service.run_study import StudyPlan, StudyResult, plan_study, run_study
 
@@ -11,9 +12,13 @@ __all__ = [
     "ConfirmationPlan",
     "StudyPlan",
     "StudyResult",
+    "add_user",
+    "decide_access",
     "diagnose_parts",
     "plan_study",
     "read_sources",
+    "read_users",
+    "remove_user",
     "run_study",
     "serve_dashboard",
     "split_sources",

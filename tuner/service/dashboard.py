@@ -1,4 +1,4 @@
-"""optuna-dashboard on the study's storage, for this machine only."""
+"""optuna-dashboard on the study's storage, behind the door."""
 
 from __future__ import annotations
 
@@ -7,52 +7,49 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tuner.errors import ConfigError
-from tuner.search import cached_storage, storage_errors
+from tuner.search import artifact_store, cached_storage, storage_errors
+from tuner.service.door import Access, Door, hear_proxies
 
 __all__ = ["serve_dashboard"]
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
+_HEADER_BYTES_MAX = 32 * 1024
+_BODY_BYTES_MAX = 2**20
+# The page sends a file as base64 in JSON.
+_UPLOAD_BYTES_MAX = 32 * 2**20
 
 
 def serve_dashboard(
     storage_url: str,
     *,
-    host: str,
+    access: Access,
     port: int,
     ready: Callable[[str], None],
-    in_container: bool = False,
+    artifacts: Path | None = None,
 ) -> None:
     """Serve until interrupted.
 
     Parameters
     ----------
-    host
-        A loopback address: the dashboard has no login, and whoever reaches it can delete studies.
+    access
+        Where it listens, under which names, and who is let in.
     port
         0 takes a free one.
     ready
         Called with the address once it answers.
-    in_container
-        Listen on all interfaces; whoever publishes the port answers for who reaches it.
+    artifacts
+        Folder of the studies' artifacts, given as downloads; None for none.
 
     Raises
     ------
     ConfigError
-        If the host is not loopback, or the port is taken.
+        If the port is taken, or the folder is none.
     """
-    if in_container:
-        if not any(path.exists() for path in _CONTAINER_MARKS):
-            raise ConfigError("--in-container must be given inside a container; this is none.")
-        host = "0.0.0.0"
-    elif host not in LOOPBACK:
-        raise ConfigError(
-            f"--host must be one of {', '.join(LOOPBACK)}, since the dashboard has no login; "
-            f"got {host!r}."
-        )
+    if artifacts is not None and not artifacts.is_dir():
+        raise ConfigError(f"--artifacts must be a folder; {artifacts} is none.")
     import optuna_dashboard
     import waitress
 
+    host = access.address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The cache makes a refresh read only what is new.
     with storage_errors(storage_url), cached_storage(storage_url) as storage:
@@ -63,8 +60,17 @@ def serve_dashboard(
                 f"--port must be free; {port} on {host} is not: {error.strerror}."
             ) from error
         with listener:
-            application = optuna_dashboard.wsgi(storage)
-            server = waitress.create_server(application, sockets=[listener], threads=4)
+            store = None if artifacts is None else artifact_store(artifacts)
+            dashboard = optuna_dashboard.wsgi(storage, artifact_store=store)
+            server = waitress.create_server(
+                hear_proxies(Door(dashboard, access), access.proxies),
+                sockets=[listener],
+                threads=8,
+                ident="tuner",
+                max_request_header_size=_HEADER_BYTES_MAX,
+                max_request_body_size=_BODY_BYTES_MAX if store is None else _UPLOAD_BYTES_MAX,
+                clear_untrusted_proxy_headers=False,  # the door hears or drops them itself
+            )
             shown = f"[{host}]" if ":" in host else host
             ready(f"http://{shown}:{listener.getsockname()[1]}/dashboard/")
             try:
