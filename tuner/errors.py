@@ -7,6 +7,7 @@ TunerError
 ├── CheckpointError   1  stored weights or a model folder are missing or damaged
 ├── TooManyFailures   1  the study ended itself because its trials keep failing
 ├── NoCompleteTrial   4  the study ended without one complete trial
+├── TrialTaken           this trial was given to another worker (never reaches the user)
 ├── TrialFailed          this trial is lost, the study goes on (never reaches the user)
 └── Interrupted     130  a signal asked to stop (143 for SIGTERM); the study can be continued
 
@@ -24,6 +25,7 @@ __all__ = [
     "StorageError",
     "TooManyFailures",
     "TrialFailed",
+    "TrialTaken",
     "TunerError",
 ]
 
@@ -66,6 +68,10 @@ class NoCompleteTrial(TunerError):
 
 class TrialFailed(TunerError):
     """One trial diverged, ran out of memory or broke; the study records why and goes on."""
+
+
+class TrialTaken(TunerError):
+    """The trial was closed by another process, since this one was silent for so long."""
 
 
 class Interrupted(TunerError):

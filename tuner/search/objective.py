@@ -46,6 +46,8 @@ class TrialReport:
         self._trial = trial
         self._progress = progress
         self._may_prune = may_prune
+        # A trial that runs again was judged up to here by its predecessor, whose values it has.
+        self._judged = max(trial.storage.get_trial(trial._trial_id).intermediate_values, default=0)
 
     def __call__(self, *, epochs_completed: int, value: float) -> None:
         """Take the validation objective after an epoch.
@@ -55,7 +57,8 @@ class TrialReport:
         optuna.TrialPruned
             If the pruner has seen enough.
         """
-        self._trial.report(value, step=epochs_completed)
+        if epochs_completed > self._judged:
+            self._trial.report(value, step=epochs_completed)
         self._progress.epoch_finished(self._trial.number, epochs_completed, value)
-        if self._may_prune and self._trial.should_prune():
+        if self._may_prune and epochs_completed > self._judged and self._trial.should_prune():
             raise optuna.TrialPruned

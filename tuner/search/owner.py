@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-__all__ = ["current_owner", "is_dead"]
+__all__ = ["claiming_owner", "current_owner", "is_dead"]
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -26,6 +27,11 @@ def current_owner() -> dict[str, Any]:
         "pid": os.getpid(),
         "started": round(psutil.Process().create_time(), 1),
     }
+
+
+def claiming_owner() -> dict[str, Any]:
+    """Describe this process with a token of its own for one claim."""
+    return {**current_owner(), "token": uuid.uuid4().hex}
 
 
 def _boot() -> str:

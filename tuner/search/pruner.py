@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
+import optuna
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
@@ -11,6 +13,7 @@ from optuna.pruners import (
     NopPruner,
     SuccessiveHalvingPruner,
 )
+from optuna.trial import FrozenTrial
 
 from tuner.config import PrunerSettings
 
@@ -26,9 +29,24 @@ def _asha(settings: PrunerSettings, epochs_max: int) -> BasePruner:
     )
 
 
+class _Hyperband(HyperbandPruner):
+    """Hyperband whose retried trials stay in the bracket of the trial they run again.
+
+    Optuna draws the bracket from the trial's number, and the rungs of one bracket mean nothing
+    in another.
+    """
+
+    def _get_bracket_id(self, study: optuna.Study, trial: FrozenTrial) -> int:
+        origin = trial.user_attrs.get("origin", trial.number)
+        if origin != trial.number:
+            trial = copy.copy(trial)
+            trial.number = origin
+        return super()._get_bracket_id(study, trial)
+
+
 def _hyperband(settings: PrunerSettings, epochs_max: int) -> BasePruner:
     # Never "auto": every process would estimate the resources for itself.
-    return HyperbandPruner(
+    return _Hyperband(
         min_resource=min(settings.min_resource, epochs_max),
         max_resource=epochs_max,
         reduction_factor=settings.reduction_factor,

@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from tuner.errors import ConfigError, StorageError
 from tuner.masking import mask_url
+from tuner.search.enduring import EnduringStorage
 
 __all__ = [
     "cached_storage",
@@ -107,7 +108,7 @@ def storage_errors(url: str) -> Iterator[None]:
         raise
 
 
-def open_storage(url: str, *, create: bool) -> RDBStorage:
+def open_storage(url: str, *, create: bool) -> EnduringStorage:
     """Open the storage, creating file and tables where wanted.
 
     Parameters
@@ -161,17 +162,38 @@ def probe_storage(url: str) -> None:
 def _engine_arguments(parsed: URL) -> dict[str, Any]:
     if parsed.drivername == "sqlite":
         return {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS}}
-    # A connection that the server closed in the meantime is replaced before use.
-    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+    # A connection that the server closed in the meantime is replaced before use; one whose other
+    # end has silently gone is noticed within a minute.
+    alive = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3}
+    return {
+        "pool_pre_ping": True,
+        "connect_args": {"connect_timeout": 10, "tcp_user_timeout": 50_000, **alive},
+    }
 
 
-def _connect(parsed: URL, arguments: dict[str, Any], *, create: bool) -> RDBStorage:
+def _connect(parsed: URL, arguments: dict[str, Any], *, create: bool) -> EnduringStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     rendered = parsed.render_as_string(hide_password=False)
-    return RDBStorage(rendered, engine_kwargs=arguments, skip_table_creation=not create)
+    storage = EnduringStorage(rendered, engine_kwargs=arguments, skip_table_creation=not create)
+    if parsed.drivername != "sqlite":
+        _count_in_utc(storage.engine)
+    return storage
 
 
-def _open_existing(parsed: URL, url: str, *, for_writing: bool) -> RDBStorage:
+def _count_in_utc(engine: sqlalchemy.Engine) -> None:
+    """Let all clients write the server's time alike, whatever their own time zone."""
+
+    @sqlalchemy.event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _: object) -> None:
+        was_automatic = connection.autocommit
+        connection.autocommit = True
+        connection.execute("SET TIME ZONE 'UTC'")
+        connection.autocommit = was_automatic
+
+    engine.dispose()  # connections opened before the listener
+
+
+def _open_existing(parsed: URL, url: str, *, for_writing: bool) -> EnduringStorage:
     """Open a storage that must hold studies already; its schema is left as it is."""
     if parsed.drivername != "sqlite":
         with storage_errors(url):

@@ -75,6 +75,25 @@ def test_hyperband_has_explicit_resources_in_epochs():
     assert (pruner._min_resource, pruner._max_resource, pruner._reduction_factor) == (2, 8, 3)
 
 
+def test_retried_trial_stays_in_the_bracket_of_its_original():
+    import optuna
+
+    settings = load_settings(overrides=[("pruner.name", "hyperband")])
+    pruner = build_pruner(settings.pruner, epochs_max=50)
+    study = optuna.create_study(pruner=pruner, study_name="s")
+    for _ in range(30):
+        study.ask()
+    pruner._try_initialization(study)
+    trials = study.get_trials()
+    brackets = [pruner._get_bracket_id(study, trial) for trial in trials]
+    other = next(n for n, bracket in enumerate(brackets) if bracket != brackets[0])
+    again = trials[other]
+    again.user_attrs["origin"] = 0
+
+    assert pruner._get_bracket_id(study, again) == brackets[0] != brackets[other]
+    assert again.number == other
+
+
 def test_this_process_is_alive_and_another_start_or_boot_is_not():
     owner = current_owner()
 

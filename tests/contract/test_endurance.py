@@ -1,0 +1,307 @@
+"""The database goes away, and workers fall silent: nothing is lost and nobody crashes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import threading
+import time
+
+import psutil
+import pytest
+import sqlalchemy
+from optuna.trial import TrialState
+
+from tests.fake_trainer import Quiet, run_fake
+from tuner.config import load_settings
+from tuner.errors import ConfigError, Interrupted, StorageError, TrialTaken
+from tuner.search import Endurance, Search, storage_errors
+from tuner.search import storage as storage_module
+from tuner.search.heartbeat import Heartbeat
+from tuner.search.owner import claiming_owner
+
+QUICK = Endurance(beat_seconds=0.2, outage_seconds=20.0, grace_seconds=30.0)
+
+
+@pytest.fixture
+def open_study():
+    opened = []
+
+    def start(url, *, endurance=QUICK, **overrides):
+        settings = load_settings(overrides=[("pruner.name", "none"), *overrides.items()])
+        opened.append(
+            Search(settings, fingerprint="f" * 64, storage_url=url, study_name="s",
+                   endurance=endurance)
+        )  # fmt: skip
+        return opened[-1]
+
+    yield start
+    for study in opened:
+        study.close()
+
+
+def run(study, total, *, before_epoch=None, stop=lambda: None):
+    return study.run(
+        lambda *a, **k: run_fake(*a, **k, before_epoch=before_epoch), total=total,
+        progress=Quiet(), stop_requested=stop, keep_weights=lambda number, outcome: "w",
+    )  # fmt: skip
+
+
+class Outage:
+    """Stops the server at the second epoch of all, and starts it again after a while."""
+
+    def __init__(self, server, signal_number, *, seconds):
+        self._server = server
+        self._signal = signal_number
+        self._seconds = seconds
+        self._calls = 0
+        self._thread = threading.Thread(target=self._restart)
+        self.began = float("inf")
+
+    def __call__(self, epoch):
+        self._calls += 1
+        if self._calls == 2:
+            process = psutil.Process(self._server.get_pid())
+            process.send_signal(self._signal)
+            process.wait(20)
+            self.began = time.monotonic()
+            self._thread.start()
+
+    def _restart(self):
+        time.sleep(self._seconds)
+        self._server.ensure_postgres_running()
+
+    def over(self):
+        self._thread.join()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
+def test_study_rides_out_a_restart_of_postgresql(postgres, postgres_url, open_study, how):
+    study = open_study(postgres_url)
+    outage = Outage(postgres, how, seconds=2.0)
+
+    assert run(study, 3, before_epoch=outage) == "complete"
+    outage.over()
+
+    assert study.counts() == {
+        "finished": 3, "complete": 3, "pruned": 0, "failed": 0, "retried": 0, "running": 0,
+    }  # fmt: skip
+    assert [sorted(trial.intermediate) for trial in study.trials()] == [[1, 2, 3, 4]] * 3
+
+
+def test_cut_connections_are_replaced(postgres, postgres_url, open_study):
+    study = open_study(postgres_url)
+
+    def cut(epoch):
+        postgres.psql(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where pid <> pg_backend_pid() and datname like 't%'"
+        )
+
+    run(study, 2, before_epoch=cut)
+
+    assert study.counts()["complete"] == 2
+
+
+def test_outage_beyond_the_limit_ends_in_one_line_and_the_study_goes_on_later(
+    postgres, postgres_url, open_study
+):
+    study = open_study(postgres_url, endurance=Endurance(0.2, 1.0, 30.0))
+    outage = Outage(postgres, signal.SIGINT, seconds=6.0)
+
+    with pytest.raises(StorageError, match="the storage failed"), storage_errors(postgres_url):
+        run(study, 3, before_epoch=outage)
+    outage.over()
+    postgres.ensure_postgres_running()
+    assert study.counts()["running"] == 1  # closing it would have had to wait as well
+
+    mark_owner_dead(study)
+    run(study, 3)
+    assert (study.counts()["complete"], study.counts()["retried"]) == (3, 1)
+
+
+def mark_owner_dead(study):
+    """What the next start finds after the process has ended."""
+    (beat,) = study._storage.beats(study._study._study_id)
+    study._storage.set_trial_user_attr(beat.trial_id, "owner", {**beat.owner, "started": 0.0})
+
+
+def test_signal_ends_the_wait_for_a_database_and_the_trial_is_found_later(
+    postgres, postgres_url, open_study
+):
+    study = open_study(postgres_url)
+    outage = Outage(postgres, signal.SIGINT, seconds=8.0)
+
+    def stop():
+        if time.monotonic() - outage.began > 1.0:
+            raise Interrupted(signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        run(study, 3, before_epoch=outage, stop=stop)
+    outage.over()
+
+    assert study.counts()["running"] == 1
+
+
+def test_locked_sqlite_is_waited_for(tmp_path, open_study, monkeypatch):
+    monkeypatch.setattr(storage_module, "BUSY_TIMEOUT_SECONDS", 0.01)
+    study = open_study(f"sqlite:///{tmp_path / 'study.db'}")
+    other = sqlite3.connect(tmp_path / "study.db", check_same_thread=False)
+    calls = iter(range(100))
+
+    def lock(epoch):
+        if next(calls) == 1:
+            other.execute("BEGIN IMMEDIATE")
+            threading.Timer(0.5, other.rollback).start()
+
+    run(study, 2, before_epoch=lock)
+    other.close()
+
+    assert study.counts()["complete"] == 2
+    assert study._storage.n_retries > 0
+
+
+def test_full_disk_is_not_waited_for(tmp_path, open_study):
+    study = open_study(f"sqlite:///{tmp_path / 'study.db'}")
+    full = sqlalchemy.exc.OperationalError("", {}, sqlite3.OperationalError("database is full"))
+    attempts = []
+
+    def operation():
+        attempts.append(1)
+        raise full
+
+    with pytest.raises(sqlalchemy.exc.OperationalError):
+        study._storage.enduring(operation)
+
+    assert len(attempts) == 1
+
+
+def make_old(study, seconds):
+    """Let all beats be so old."""
+    with study._storage.engine.begin() as connection:
+        if study._storage.engine.name == "sqlite":
+            change = f"datetime(heartbeat, '-{seconds} seconds')"
+        else:
+            change = f"heartbeat - interval '{seconds} seconds'"
+        connection.execute(sqlalchemy.text(f"UPDATE trial_heartbeats SET heartbeat = {change}"))
+
+
+def test_robbed_worker_drops_its_trial_and_goes_on_with_the_next(url, open_study):
+    rarely = Endurance(beat_seconds=5.0, outage_seconds=10.0, grace_seconds=30.0)
+    study, other = open_study(url, endurance=rarely), open_study(url, endurance=rarely)
+    calls = iter(range(100))
+
+    def fall_silent(epoch):
+        if next(calls) == 6:  # in the second trial, in its third epoch
+            make_old(study, 20)
+            assert other.reap() == 0  # not yet beyond the grace
+            make_old(study, 20)
+            assert other.reap() == 1
+
+    run(study, 4, before_epoch=fall_silent)
+
+    trials = study.trials()
+    assert study.counts() == {
+        "finished": 4, "complete": 4, "pruned": 0, "failed": 0, "retried": 1, "running": 0,
+    }  # fmt: skip
+    (robbed,) = [trial for trial in trials if trial.is_retried]
+    (again,) = [t for t in trials if t.origin == robbed.number and t != robbed]
+    assert "no beat" in robbed.attributes["failure"]
+    assert again.params == robbed.params
+    assert sorted(again.intermediate) == [1, 2, 3, 4]
+
+
+def claim(study, owner, total=9):
+    storage, number = study._storage, study._study._study_id
+    return storage.claim_trial(
+        number, total=total, owner=owner, first_params={}, propose=lambda trials: {}
+    )
+
+
+def test_claiming_finishing_and_closing_twice_change_nothing(url, open_study):
+    study = open_study(url)
+    storage, study_id = study._storage, study._study._study_id
+    mine, other = claiming_owner(), claiming_owner()
+    result = {"state": TrialState.COMPLETE, "value": 0.5, "attributes": {"a": 1}}
+
+    first = claim(study, mine)
+    assert claim(study, mine) == first
+    second = claim(study, other)
+    assert second != first
+    assert claim(study, claiming_owner(), total=2) is None
+
+    for _ in range(2):
+        storage.finish_trial(first, **result, owner=mine)
+    with pytest.raises(TrialTaken):
+        storage.finish_trial(first, **result, owner=other)
+    assert storage.close_trial(study_id, second, reason="gone", retry={"origin": 1})
+    assert not storage.close_trial(study_id, second, reason="gone", retry={"origin": 1})
+    with pytest.raises(TrialTaken):
+        storage.finish_trial(second, **result, owner=other)
+
+    states = [trial.state for trial in study._study.get_trials()]
+    assert states == [TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING]
+
+
+def test_rungs_move_to_the_trial_that_runs_again(url, open_study):
+    study = open_study(url)
+    storage, study_id = study._storage, study._study._study_id
+    trial = claim(study, claiming_owner())
+    storage.set_trial_system_attr(trial, "completed_rung_0", 0.7)
+    storage.set_trial_intermediate_value(trial, 1, 0.7)
+
+    storage.close_trial(study_id, trial, reason="gone", retry={"origin": 0})
+
+    cut_off, again = study._study.get_trials()
+    assert "completed_rung_0" not in cut_off.system_attrs
+    assert again.system_attrs["completed_rung_0"] == 0.7
+    assert cut_off.intermediate_values == again.intermediate_values == {1: 0.7}
+
+
+def test_beats_go_on_after_the_database_failed():
+    class Flaky:
+        endurance = Endurance(0.01, 1.0, 30.0)
+
+        def __init__(self):
+            self.calls = 0
+            self.beaten = threading.Event()
+
+        def enduring(self, operation, *, check):
+            check()
+            operation()
+
+        def record_heartbeat(self, trial_id):
+            self.calls += 1
+            if self.calls < 3:
+                raise sqlalchemy.exc.OperationalError("", {}, OSError("away"))
+            self.beaten.set()
+
+        def remove_session(self):
+            pass
+
+    storage = Flaky()
+    with Heartbeat(storage, 1):
+        assert storage.beaten.wait(20)
+
+
+def test_running_trial_beats(url, open_study):
+    study = open_study(url)
+    ages = []
+
+    def wait(epoch):
+        if epoch == 2:
+            make_old(study, 25)
+            time.sleep(1.5)
+            (beat,) = study._storage.beats(study._study._study_id)
+            ages.append(beat.age_seconds)
+
+    run(study, 1, before_epoch=wait)
+
+    assert ages[0] < 20
+    assert os.getpid() == study.trials()[0].attributes["owner"]["pid"]
+
+
+def test_grace_shorter_than_an_outage_is_refused():
+    with pytest.raises(ConfigError, match="grace_seconds must be at least.*= 120"):
+        Endurance(beat_seconds=15.0, outage_seconds=90.0, grace_seconds=100.0)

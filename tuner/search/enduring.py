@@ -1,0 +1,185 @@
+"""Optuna's database storage, made to ride out an outage and to claim and close in one piece."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from optuna.storages import RDBStorage
+
+# Private, and pinned by `optuna>=5.0,<5.1`: tests/unit/search/test_upstream.py fails when
+# Optuna changes them.
+from optuna.storages._rdb.storage import _create_scoped_session
+from optuna.trial import TrialState
+
+from tuner.search import transactions
+from tuner.search.endurance import Endurance, endure
+from tuner.search.transactions import Beat, Propose
+
+__all__ = ["EnduringStorage"]
+
+# Every operation of Optuna's storage that asks the database, and all that its cache calls.
+# Each is harmless twice: what a lost connection has committed is found or written again.
+OPERATIONS = (
+    "create_new_study",
+    "delete_study",
+    "set_study_user_attr",
+    "set_study_system_attr",
+    "get_study_id_from_name",
+    "get_study_name_from_id",
+    "get_study_directions",
+    "get_study_user_attrs",
+    "get_study_system_attrs",
+    "get_all_studies",
+    "create_new_trial",
+    "_create_new_trial",
+    "set_trial_param",
+    "_set_trial_param",
+    "get_trial_id_from_study_id_trial_number",
+    "get_trial_number_from_id",
+    "get_trial_param",
+    "set_trial_state_values",
+    "set_trial_intermediate_value",
+    "set_trial_user_attr",
+    "set_trial_system_attr",
+    "get_trial",
+    "get_all_trials",
+    "_get_trials",
+    "get_n_trials",
+    "get_best_trial",
+    "_get_best_trial_id",
+    "get_trial_params",
+    "get_trial_user_attrs",
+    "get_trial_system_attrs",
+    "record_heartbeat",
+    "_get_stale_trial_ids",
+)
+
+
+class EnduringStorage(RDBStorage):
+    """`RDBStorage` whose operations wait for a database that is away.
+
+    Attributes
+    ----------
+    endurance
+        How long.
+    check
+        Called in the main thread while it waits; raises to end the wait.
+    n_retries
+        Attempts beyond the first, of all operations so far.
+    """
+
+    endurance = Endurance()
+    n_retries = 0
+
+    @staticmethod
+    def check() -> None:
+        """Wait on; a run puts its own check in this place."""
+
+    def enduring(
+        self, operation: Callable[[], Any], *, check: Callable[[], None] | None = None
+    ) -> Any:
+        """Do an operation that is harmless twice, see `endure`."""
+        if check is None:
+            is_main = threading.current_thread() is threading.main_thread()
+            check = self.check if is_main else lambda: None
+        return endure(
+            operation,
+            limit_seconds=self.endurance.outage_seconds,
+            check=check,
+            retried=self._count_retry,
+        )
+
+    def _count_retry(self) -> None:
+        self.n_retries += 1
+
+    def _transaction(self, body: Callable[[Any], Any]) -> Any:
+        def once() -> Any:
+            with _create_scoped_session(self.scoped_session) as session:
+                return body(session)
+
+        return self.enduring(once)
+
+    def claim_trial(
+        self,
+        study_id: int,
+        *,
+        total: int,
+        owner: Mapping[str, Any],
+        first_params: Mapping[str, Any],
+        propose: Propose,
+    ) -> int | None:
+        """Take a free slot, see `transactions.claim_trial`; give its trial's id."""
+        claimed: int | None = self._transaction(
+            lambda session: transactions.claim_trial(
+                session,
+                self,
+                study_id,
+                total=total,
+                owner=owner,
+                first_params=first_params,
+                propose=propose,
+            )
+        )
+        return claimed
+
+    def finish_trial(
+        self,
+        trial_id: int,
+        *,
+        state: TrialState,
+        value: float | None,
+        attributes: Mapping[str, Any],
+        owner: Mapping[str, Any],
+    ) -> None:
+        """Close a trial with its result, see `transactions.finish_trial`."""
+        self._transaction(
+            lambda session: transactions.finish_trial(
+                session,
+                self,
+                trial_id,
+                state=state,
+                value=value,
+                attributes=attributes,
+                owner=owner,
+            )
+        )
+
+    def close_trial(
+        self,
+        study_id: int,
+        trial_id: int,
+        *,
+        reason: str,
+        retry: Mapping[str, Any] | None,
+    ) -> bool:
+        """Fail a running trial and queue it again, see `transactions.close_trial`."""
+        closed: bool = self._transaction(
+            lambda session: transactions.close_trial(
+                session, self, study_id, trial_id, reason=reason, retry=retry
+            )
+        )
+        return closed
+
+    def beats(self, study_id: int) -> list[Beat]:
+        """Give the running trials with owner and seconds since their last beat."""
+        found: list[Beat] = self._transaction(
+            lambda session: transactions.beats(session, study_id)
+        )
+        return found
+
+
+def _enduring(name: str) -> Callable[..., Any]:
+    original = getattr(RDBStorage, name)
+
+    @functools.wraps(original)
+    def operation(self: EnduringStorage, *arguments: Any, **named: Any) -> Any:
+        return self.enduring(lambda: original(self, *arguments, **named))
+
+    return operation
+
+
+for _name in OPERATIONS:
+    setattr(EnduringStorage, _name, _enduring(_name))

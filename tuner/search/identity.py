@@ -1,0 +1,69 @@
+"""What makes a study in the storage the one that is meant: its settings and its data."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+
+from tuner.config import Settings, settings_digest, settings_record
+from tuner.errors import ConfigError
+
+__all__ = ["differences", "write_or_compare"]
+
+
+def write_or_compare(study: optuna.Study, settings: Settings, fingerprint: str) -> None:
+    """Write settings and fingerprint into a new study; compare them with an existing one's.
+
+    Raises
+    ------
+    ConfigError
+        If they differ, or the study was made by another program.
+    """
+    name, attributes = study.study_name, study.user_attrs
+    record = settings_record(settings)
+    # The digest comes last: a study that was cut off before it is written again.
+    if "settings_digest" not in attributes:
+        if study.get_trials(deepcopy=False):
+            raise ConfigError(
+                f"--study-name {name!r} is a study that tuner did not make; choose another name."
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names([settings.study.metric])
+        study.set_user_attr("settings", record)
+        study.set_user_attr("fingerprint", fingerprint)
+        study.set_user_attr("settings_digest", settings_digest(settings))
+        return
+    if attributes["fingerprint"] != fingerprint:
+        raise ConfigError(
+            f"--study-name {name!r} was made with other data: its fingerprint "
+            f"is {attributes['fingerprint'][:12]}…, now it is {fingerprint[:12]}…."
+        )
+    if attributes["settings_digest"] != settings_digest(settings):
+        found = differences(attributes["settings"], record)
+        raise ConfigError(
+            f"--study-name {name!r} was made with other settings: " + "; ".join(found[:5]) + "."
+        )
+
+
+def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Name every setting whose stored value is not the wanted one."""
+
+    def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+        flat: dict[str, Any] = {}
+        for key, value in tree.items():
+            if isinstance(value, Mapping) and prefix.count(".") < 1:
+                flat |= flatten(value, f"{prefix}{key}.")
+            else:
+                flat[f"{prefix}{key}"] = value
+        return flat
+
+    old, new = flatten(stored), flatten(wanted)
+    return [
+        f"{name} is {old.get(name)!r} there, {new.get(name)!r} here"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name) and name != "study.name"
+    ]
