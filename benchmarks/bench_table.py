@@ -41,7 +41,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from tuner.config import Settings, apply_params, digest, load_settings, settings_record
 from tuner.corpus import drop_conflicts, drop_copies
 from tuner.errors import TrialFailed
-from tuner.persist import FolderBlobs
+from tuner.persist import Cache
 from tuner.pipeline import Pipeline
 from tuner.preprocess import tokenize
 from tuner.records import Document
@@ -149,7 +149,7 @@ class Task:
         self.space = distributions(self.settings)
         self.collected = collect(data, name, self.settings)
         parts = self.collected.parts
-        self.pipeline = Pipeline(parts, FolderBlobs(cache))
+        self.pipeline = Pipeline(parts, Cache(cache))
         prepared = self.pipeline.prepare(self.settings)
         known = {label: place for place, label in enumerate(parts.classes)}
         texts = [document.text for document in self.collected.test]

@@ -115,7 +115,7 @@ class Corpus:
         self.groups = near_duplicate_groups([duplicate_key(text) for text in self.texts])
 
     def cut(self, texts: list[str]) -> list[list[str]]:
-        return tokenize(texts, self._preprocess)
+        return list(tokenize(texts, self._preprocess))
 
     def classes(self, *, at_least: int) -> list[str]:
         counts = Counter(self.labels)

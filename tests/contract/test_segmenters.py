@@ -1,7 +1,5 @@
 """What every segmenter must do."""
 
-import sys
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -69,7 +67,9 @@ def test_shipped_stop_words_keep_negations():
 def test_stop_words_go_after_segmentation():
     settings_ = PreprocessSettings(segmenter="words", stop_words="en")
 
-    assert tokenize(["The hotel of it, not the lobby"], settings_) == [["hotel", "not", "lobby"]]
+    assert list(tokenize(["The hotel of it, not the lobby"], settings_)) == [
+        ["hotel", "not", "lobby"]
+    ]
 
 
 def test_own_stop_words_are_taken_as_they_are(tmp_path):
@@ -78,7 +78,7 @@ def test_own_stop_words_are_taken_as_they_are(tmp_path):
 
     settings_ = PreprocessSettings(segmenter="words", stop_words=str(path))
 
-    assert tokenize(["not good"], settings_) == [["good"]]
+    assert list(tokenize(["not good"], settings_)) == [["good"]]
 
 
 def test_unknown_stop_words_are_refused():
@@ -89,9 +89,14 @@ def test_unknown_stop_words_are_refused():
 def test_worker_processes_change_nothing(monkeypatch):
     texts = [f"这家酒店很好 {number}" for number in range(1200)]
     settings_ = PreprocessSettings(segmenter="characters")
-    monkeypatch.setattr(sys.modules["tuner.preprocess.tokenize"], "_PARALLEL_FROM", 1)
+    alone = tokenize(texts, settings_)
+    monkeypatch.setattr("tuner.preprocess.passes._PARALLEL_FROM_SECONDS", 0)
+    monkeypatch.setattr("tuner.preprocess.passes._PIECE_CHARACTERS", 1000)
 
-    assert tokenize(texts, settings_, processes=2) == tokenize(texts, settings_)
+    together = tokenize(texts, settings_, processes=2)
+
+    assert list(together) == list(alone)
+    assert together.lexicon == alone.lexicon
 
 
 CHINESE, ENGLISH = "服务态度很好", "a really good hotel"

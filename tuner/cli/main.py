@@ -26,6 +26,7 @@ COMMANDS = {
     "predict": "Predict texts with a study's best model.",
     "dashboard": "Browse the studies in optuna-dashboard.",
     "check": "Say what is wrong with a table of labelled texts.",
+    "cache": "Show, verify or prune what preparing has left.",
     "collect": "Split a table into train, validation, selection and sealed test.",
 }
 

@@ -1,17 +1,25 @@
 """Vocabulary and encoding, fitted on train alone."""
 
-from tuner.features.encode import Encoded, Encoder, fit_encoder
-from tuner.features.store import features_from_arrays, features_to_arrays
-from tuner.features.vocabulary import PAD, UNK, add_ngrams, build_vocabulary
+from tuner.features.encode import Encoded, Encoder, fit_encoder, fit_length
+from tuner.features.store import (
+    encoded_from_arrays,
+    encoded_to_arrays,
+    vocabulary_from_arrays,
+    vocabulary_to_arrays,
+)
+from tuner.features.vocabulary import JOINT, PAD, UNK, build_vocabulary
 
 __all__ = [
+    "JOINT",
     "PAD",
     "UNK",
     "Encoded",
     "Encoder",
-    "add_ngrams",
     "build_vocabulary",
-    "features_from_arrays",
-    "features_to_arrays",
+    "encoded_from_arrays",
+    "encoded_to_arrays",
     "fit_encoder",
+    "fit_length",
+    "vocabulary_from_arrays",
+    "vocabulary_to_arrays",
 ]

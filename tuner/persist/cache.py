@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 LIMIT_BYTES = 20 * 10**9
 """Size a cache may have unless `Cache.set_limit` says otherwise."""
 
+_DAMAGED = "cache: %s It is made anew."
 _ENDING = ".arrays"
 _WAIT_SECONDS = 0.5
 
@@ -97,9 +98,10 @@ class Cache:
         StorageError
             If the disk is full or the folder cannot be written.
         """
-        arrays = self.open(stage, key)
+        arrays = self._opened(stage, key)
         if arrays is None:
             with self._lock(stage, key, stop_requested):
+                # Another process may have made it; only who holds the lock tells of damage.
                 arrays = self.open(stage, key)
                 if arrays is None:
                     return self._made(stage, key, make)
@@ -108,13 +110,18 @@ class Cache:
 
     def open(self, stage: str, key: str) -> Mapping[str, npt.NDArray[Any]] | None:
         """Open an entry and note its use; None where there is none or it is damaged."""
+        return self._opened(stage, key, tell=lambda error: _log.warning(_DAMAGED, error))
+
+    def _opened(
+        self, stage: str, key: str, *, tell: Callable[[CheckpointError], None] = lambda _: None
+    ) -> Mapping[str, npt.NDArray[Any]] | None:
         path = self._path(stage, key)
         try:
             arrays = open_array_file(path)
         except FileNotFoundError:
             return None
         except CheckpointError as error:
-            _log.warning("cache: %s It is made anew.", error)
+            tell(error)
             return None
         with suppress(OSError):  # a cache on a read-only disk can be read all the same
             os.utime(path)

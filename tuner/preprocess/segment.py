@@ -56,7 +56,6 @@ def detect_segmenter(texts: Iterable[str]) -> str:
     return "jieba" if n_han and n_han >= 0.1 * n_letters else "words"
 
 
-@lru_cache(maxsize=8)
 def segmenter(name: str, dictionary: str | None = None) -> Segmenter:
     """Give the function that cuts a text into tokens.
 
@@ -82,7 +81,7 @@ def segmenter(name: str, dictionary: str | None = None) -> Segmenter:
             "preprocess.segmenter must be auto, jieba, jieba_search, characters or words; "
             f"got {name!r}."
         )
-    cut = _jieba(dictionary)
+    cut = _jieba(dictionary, _stamp(dictionary))
     method = cut.lcut if name == "jieba" else cut.lcut_for_search
 
     def segment(text: str) -> list[str]:
@@ -91,7 +90,16 @@ def segmenter(name: str, dictionary: str | None = None) -> Segmenter:
     return segment
 
 
-def _jieba(dictionary: str | None) -> Any:
+def _stamp(dictionary: str | None) -> tuple[int, int] | None:
+    """Tell one state of a dictionary from another, so that a changed one is loaded anew."""
+    if dictionary is None or not Path(dictionary).is_file():
+        return None
+    about = Path(dictionary).stat()
+    return about.st_mtime_ns, about.st_size
+
+
+@lru_cache(maxsize=2)
+def _jieba(dictionary: str | None, stamp: tuple[int, int] | None) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its regular expressions and pkg_resources
         import jieba

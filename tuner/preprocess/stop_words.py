@@ -20,7 +20,6 @@ _NEGATION = re.compile(
 )
 
 
-@lru_cache(maxsize=16)
 def stop_words(name: str) -> frozenset[str]:
     """Give the stop words of a shipped list or of a file.
 
@@ -41,10 +40,7 @@ def stop_words(name: str) -> frozenset[str]:
     if name == "none":
         return frozenset()
     if name in _SHIPPED:
-        import stopwordsiso
-
-        words = stopwordsiso.stopwords(name.split("+"))
-        return frozenset(word for word in words if not _NEGATION.search(word))
+        return _shipped(name)
     path = Path(name)
     if not path.is_file():
         raise ConfigError(
@@ -58,3 +54,11 @@ def stop_words(name: str) -> frozenset[str]:
             f"preprocess.stop_words: {path} must be readable UTF-8: {error}."
         ) from error
     return frozenset(line.strip() for line in lines if line.strip())
+
+
+@lru_cache
+def _shipped(name: str) -> frozenset[str]:
+    import stopwordsiso
+
+    words = stopwordsiso.stopwords(name.split("+"))
+    return frozenset(word for word in words if not _NEGATION.search(word))

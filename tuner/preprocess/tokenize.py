@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
-from pathlib import Path
+from collections.abc import Sequence
 
-from tuner.config import PreprocessSettings, digest
+from tuner.config import PreprocessSettings
+from tuner.packed import PackedTokens
 from tuner.preprocess.normalize import normalize
+from tuner.preprocess.passes import clean_texts, segment_texts
 from tuner.preprocess.segment import detect_segmenter, segmenter
 from tuner.preprocess.stop_words import stop_words
 
 __all__ = [
     "check_word_lists",
-    "preprocess_digest",
     "resolve_segmenter",
     "tokenize",
     "with_words",
 ]
 
 CHARACTERS_BELOW = 20_000  # train texts; docs/loop.md has the figures
-
-_PARALLEL_FROM = 3_000_000  # characters; below, starting processes costs more than it saves
-_CHUNK = 512
 
 
 def resolve_segmenter(
@@ -72,7 +66,7 @@ def check_word_lists(settings: PreprocessSettings) -> None:
 
 def tokenize(
     texts: Sequence[str], settings: PreprocessSettings, *, processes: int = 1
-) -> list[list[str]]:
+) -> PackedTokens:
     """Cut texts into tokens.
 
     Parameters
@@ -82,35 +76,13 @@ def tokenize(
     settings
         With a resolved segmenter (see `resolve_segmenter`).
     processes
-        Worker processes for large inputs; the result does not depend on it.
+        Processes for large inputs; the result does not depend on it.
 
     Returns
     -------
-    list of list of str, length n
+    PackedTokens, length n
         No row is dropped; a text of which nothing is left has no tokens.
     """
-    if processes < 2 or sum(map(len, texts)) < _PARALLEL_FROM:
-        return _tokenize_chunk(texts, settings)
-    chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
-    # Spawned, not forked: TensorFlow's threads may be running already.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        parts = pool.map(partial(_tokenize_chunk, settings=settings), chunks)
-        return [tokens for part in parts for tokens in part]
-
-
-def _tokenize_chunk(texts: Iterable[str], settings: PreprocessSettings) -> list[list[str]]:
-    cut = segmenter(settings.segmenter, settings.dictionary)
-    stop = stop_words(settings.stop_words)
-    return [
-        [token for token in cut(normalize(text, settings)) if token not in stop] for text in texts
-    ]
-
-
-def preprocess_digest(settings: PreprocessSettings) -> str:
-    """Identify what the settings do to a text: their values and the content of their files."""
-    record = settings.model_dump(mode="json")
-    for key in ("dictionary", "stop_words"):
-        value = record[key]
-        if value is not None and Path(value).is_file():
-            record[key] = digest(Path(value).read_bytes().hex())
-    return digest(record)
+    cleaned = clean_texts(texts, settings, processes=processes)
+    tokens = segment_texts(cleaned, settings, processes=processes)
+    return tokens.without(stop_words(settings.stop_words))

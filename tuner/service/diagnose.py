@@ -89,7 +89,7 @@ def _sample(documents: Sequence[Document], *, seed: int) -> list[Document]:
 
 def _tokens(documents: Sequence[Document], preprocess: PreprocessSettings) -> list[list[str]]:
     texts = [document.text for document in documents]
-    return tokenize(texts, preprocess, processes=os.cpu_count() or 1)
+    return list(tokenize(texts, preprocess, processes=os.cpu_count() or 1))
 
 
 def _given_files(

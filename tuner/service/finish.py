@@ -14,7 +14,7 @@ from tuner.baselines import (
     fit_tfidf_words,
     majority_class,
 )
-from tuner.config import digest
+from tuner.config import apply_params, digest
 from tuner.evaluation import (
     calibration_report,
     compare,
@@ -22,6 +22,7 @@ from tuner.evaluation import (
     score_intervals,
     slice_report,
 )
+from tuner.features import Encoded
 from tuner.persist import SealedTest
 from tuner.pipeline import Model, Pipeline
 from tuner.preprocess import tokenize, with_words
@@ -78,6 +79,7 @@ def open_test(
     }
     majority = majority_class(labels["train"])
     winner = Model(results.stored_model(best, {}))
+    encoded = pipeline.prepare(apply_params(settings, best.params)).encoded
     untuned = None if default is None else Model(results.stored_model(default, {}))
 
     models = {
@@ -119,12 +121,13 @@ def open_test(
             "selection": default.attributes["selection"],
             "test": _short(untuned.evaluate(test, probabilities)),
         }
-    return _judge(results, winner, test, bench, predicted, baselines)
+    return _judge(results, winner, encoded, test, bench, predicted, baselines)
 
 
 def _judge(
     results: Results,
     winner: Model,
+    encoded: Mapping[str, Encoded],
     test: Sequence[Document],
     bench: _Bench,
     predicted: Mapping[str, npt.NDArray[np.int32]],
@@ -136,9 +139,10 @@ def _judge(
     n_classes = len(parts.classes)
     documents = {"validation": parts.validation, "selection": parts.selection, "test": test}
     measured = {
-        name: (bench.numbers(name), winner.probabilities([d.text for d in found]))
-        for name, found in documents.items()
+        name: (bench.numbers(name), winner.encoded_probabilities(encoded[name]))
+        for name in ("validation", "selection")
     }
+    measured["test"] = (bench.numbers("test"), winner.probabilities([d.text for d in test]))
     truth, probabilities = measured["test"]
     own = _argmax(probabilities)
     comparisons = compare(truth, own, predicted, n_classes=n_classes, seed=seed)

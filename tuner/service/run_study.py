@@ -15,7 +15,7 @@ from typing import Any
 from tuner.config import Settings, digest, settings_digest
 from tuner.errors import ConfigError, Interrupted, NoCompleteTrial
 from tuner.evaluation import runs_needed
-from tuner.persist import FolderBlobs, open_manifest, probe_folder, read_parts
+from tuner.persist import Cache, open_manifest, probe_folder, read_parts
 from tuner.pipeline import Pipeline
 from tuner.preprocess import check_word_lists
 from tuner.records import Finding, Progress, StopRequested, TrialRecord
@@ -275,7 +275,7 @@ def _open_results(plan: StudyPlan, search: Search) -> Results:
     if plan.collected is not None:
         store_parts(plan.folder, plan.collected, plan.settings)
     parts = read_parts(plan.folder)
-    cache = FolderBlobs(plan.output / "cache")
+    cache = Cache(plan.output / "cache")
     return Results(
         plan.folder,
         study=plan.name,

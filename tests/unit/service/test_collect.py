@@ -139,7 +139,7 @@ def test_fingerprint_ignores_order_and_sees_every_change(tmp_path):
 
 
 def test_changed_validation_text_changes_no_vocabulary_entry(tmp_path):
-    from tuner.persist import FolderBlobs
+    from tuner.persist import Cache
     from tuner.pipeline import Pipeline
     from tuner.records import Document, SearchParts
 
@@ -148,9 +148,7 @@ def test_changed_validation_text_changes_no_vocabulary_entry(tmp_path):
     changed = SearchParts(parts.train, other, parts.selection, parts.classes, "x" * 64, 9)
 
     vocabularies = [
-        Pipeline(found, FolderBlobs(tmp_path / "cache"))
-        .prepare(load_settings())
-        .encoder.vocabulary
+        Pipeline(found, Cache(tmp_path / "cache")).prepare(load_settings()).encoder.vocabulary
         for found in (parts, changed)
     ]
 

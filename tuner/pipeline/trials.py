@@ -1,0 +1,216 @@
+"""Trials on the open parts of a study: features from the stages, then training.
+
+documents -> tokens -> vocabulary and ids -> train, validate, fine-tune -> re-evaluate
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tuner.config import PreprocessSettings, Settings
+from tuner.features import Encoded, Encoder
+from tuner.models import backbone_class
+from tuner.packed import PackedTokens
+from tuner.persist import Cache, StoredModel
+from tuner.pipeline.stages import STAGES, Stages
+from tuner.preprocess import resolve_segmenter
+from tuner.records import Report, SearchParts, StopRequested, TrialOutcome, TrialSeeds
+
+if TYPE_CHECKING:
+    from tuner.training import FitData
+
+__all__ = ["Pipeline", "Prepared"]
+
+_log = logging.getLogger(__name__)
+
+_PARTS = ("train", "validation", "selection")
+_KEPT_IN_MEMORY = 3
+_SECONDS_WORTH_A_LINE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Features of one preprocessing, ready for any number of trials."""
+
+    preprocess: PreprocessSettings
+    encoder: Encoder
+    encoded: Mapping[str, Encoded]
+    data: FitData
+
+
+class Pipeline:
+    """Runs trials on the open parts of one study.
+
+    Parameters
+    ----------
+    parts
+        Train, validation and selection; the sealed test has no way in.
+    cache
+        Where tokens and features are kept for all trials, processes and later runs.
+    processes
+        Processes for cleaning and segmentation.
+    study
+        The pipeline of the whole study, when these parts are a fold of it.
+    """
+
+    def __init__(
+        self,
+        parts: SearchParts,
+        cache: Cache,
+        *,
+        processes: int = 1,
+        study: Pipeline | None = None,
+    ) -> None:
+        self.parts = parts
+        self._cache = cache
+        self._study = study
+        texts = {name: [document.text for document in getattr(parts, name)] for name in _PARTS}
+        self._stages: Stages = (
+            Stages([text for part in texts.values() for text in part], cache, processes=processes)
+            if study is None
+            else study._stages
+        )
+        rows = self._stages.rows([text for part in texts.values() for text in part])
+        ends = np.cumsum([len(texts[name]) for name in _PARTS])
+        self._rows = dict(zip(_PARTS, np.split(rows, ends[:-1]), strict=True))
+        self._resolved: dict[PreprocessSettings, PreprocessSettings] = {}
+        self._prepared: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
+
+    def on(self, parts: SearchParts) -> Pipeline:
+        """Give a pipeline on other parts of the same documents, such as a fold.
+
+        Cleaning and segmentation are stateless and taken over; vocabulary, length and ids are
+        fitted anew.
+        """
+        return Pipeline(parts, self._cache, study=self)
+
+    def resolve(self, preprocess: PreprocessSettings) -> PreprocessSettings:
+        """Give the preprocessing with `segmenter` decided, by the study's train texts."""
+        if self._study is not None:
+            return self._study.resolve(preprocess)
+        if preprocess not in self._resolved:
+            texts = [document.text for document in self.parts.train]
+            self._resolved[preprocess] = resolve_segmenter(preprocess, texts)
+        return self._resolved[preprocess]
+
+    def run_trial(
+        self,
+        settings: Settings,
+        *,
+        seeds: TrialSeeds,
+        report: Report,
+        stop_requested: StopRequested,
+    ) -> TrialOutcome:
+        """Run one configuration once; see `tuner.training.fit`."""
+        from tuner.training import fit
+
+        started = time.perf_counter()
+        prepared = self.prepare(settings, stop_requested=stop_requested)
+        seconds = time.perf_counter() - started
+        outcome = fit(
+            settings, prepared.data, seeds=seeds, report=report, stop_requested=stop_requested
+        )
+        return replace(outcome, seconds={"prepare": seconds, **outcome.seconds})
+
+    def prepare(
+        self, settings: Settings, *, stop_requested: StopRequested = lambda: None
+    ) -> Prepared:
+        """Give the features of these settings, from memory, from the cache, or made now.
+
+        Parameters
+        ----------
+        stop_requested
+            Called now and then while they are made; may raise.
+        """
+        preprocess = self.resolve(settings.preprocess)
+        ngrams = _resolve_ngrams(settings)
+        key = (preprocess, settings.features, ngrams)
+        prepared = self._prepared.pop(key, None)
+        if prepared is None:
+            prepared = self._prepare(preprocess, settings, ngrams, stop_requested)
+        self._prepared[key] = prepared
+        while len(self._prepared) > _KEPT_IN_MEMORY:
+            self._prepared.popitem(last=False)
+        return prepared
+
+    def tokens(self, preprocess: PreprocessSettings, name: str) -> PackedTokens:
+        """Give the tokens of a part, for the baselines."""
+        return self._stages.tokens(preprocess).take(self._rows[name])
+
+    def stored_model(
+        self, settings: Settings, weights: dict[str, Any], about: dict[str, Any]
+    ) -> StoredModel:
+        """Put a trial's weights together with all that a prediction needs."""
+        prepared = self.prepare(settings)
+        # Where the data lay is nobody's business, and a URL may hold a password.
+        nowhere = dict.fromkeys(("path", "query", "validation", "test"))
+        resolved = settings.model_copy(
+            update={
+                "preprocess": prepared.preprocess,
+                "data": settings.data.model_copy(update=nowhere),
+            }
+        )
+        return StoredModel(
+            settings=resolved.model_dump(mode="json"),
+            vocabulary=tuple(prepared.encoder.vocabulary),
+            ngrams=prepared.encoder.ngrams,
+            max_tokens=prepared.encoder.max_tokens,
+            edges=prepared.data.edges,
+            classes=self.parts.classes,
+            weights=weights,
+            about=about,
+        )
+
+    def _prepare(
+        self,
+        preprocess: PreprocessSettings,
+        settings: Settings,
+        ngrams: int,
+        stop_requested: StopRequested,
+    ) -> Prepared:
+        started = time.perf_counter()
+        before = self._cache.counts.copy()
+        encoder, encoded = self._stages.features(
+            preprocess, settings.features, self._rows, ngrams=ngrams, stop_requested=stop_requested
+        )
+        seconds = time.perf_counter() - started
+        made = [stage for stage, which in self._cache.counts - before if which == "made"]
+        _log.log(
+            logging.INFO if seconds >= _SECONDS_WORTH_A_LINE else logging.DEBUG,
+            "prepared %d texts in %.1f s: %s",
+            sum(map(len, encoded.values())),
+            seconds,
+            ", ".join(f"{stage} {'made' if stage in made else 'kept'}" for stage in STAGES),
+        )
+        return Prepared(preprocess, encoder, encoded, self._fit_data(encoder, encoded))
+
+    def _fit_data(self, encoder: Encoder, encoded: dict[str, Encoded]) -> FitData:
+        from tuner.training import LabelledTexts, prepare_fit
+
+        number = {name: index for index, name in enumerate(self.parts.classes)}
+        labelled = {
+            name: LabelledTexts(
+                encoded[name],
+                np.array([number[d.label] for d in getattr(self.parts, name)], np.int32),
+            )
+            for name in _PARTS
+        }
+        return prepare_fit(
+            **labelled,
+            vocabulary_size=len(encoder.vocabulary),
+            max_tokens=encoder.max_tokens,
+            classes=self.parts.classes,
+        )
+
+
+def _resolve_ngrams(settings: Settings) -> int:
+    if settings.features.ngrams != "auto":
+        return int(settings.features.ngrams)
+    return 1 if backbone_class(settings.model.backbone).USES_ORDER else 2
