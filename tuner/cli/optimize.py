@@ -19,7 +19,7 @@ from tuner.masking import mask_url
 from tuner.records import WEIGHTS_KEPT
 
 if TYPE_CHECKING:
-    from tuner.cli.progress import LineView, LiveView, Tally
+    from tuner.cli.progress import LineView, LiveView
     from tuner.service import StudyPlan, StudyResult
 
 __all__ = ["optimize"]
@@ -165,7 +165,7 @@ def optimize(
             plan = plan_study(settings, storage_url=storage, output=output, study_name=study_name)
             if dry_run:
                 return _show_plan(plan, trials, as_json=as_json)
-            with _view(plan, trials, quiet=quiet, verbose=verbose) as view:
+            with _view(plan, trials, confirm, quiet=quiet, verbose=verbose) as view:
                 result = run_study(
                     plan,
                     total=trials,
@@ -207,22 +207,30 @@ def _same_line() -> str:
     return f"{program} {shlex.join(words)}".strip()
 
 
-def _view(plan: StudyPlan, trials: int, *, quiet: bool, verbose: bool) -> LineView | LiveView:
+def _view(
+    plan: StudyPlan,
+    trials: int,
+    confirm: tuple[int, int] | None,
+    *,
+    quiet: bool,
+    verbose: bool,
+) -> LineView | LiveView:
     from rich.console import Console
 
     from tuner.cli.progress import LineView, LiveView
+    from tuner.cli.tally import Tally
+    from tuner.evaluation import runs_needed
 
-    tally = _tally(plan, trials)
+    tally = Tally(
+        trials,
+        plan.settings.study.metric,
+        plan.settings.direction,
+        runs_after=0 if confirm is None else runs_needed(*confirm),
+    )
     console = Console(stderr=True)
     if console.is_terminal and not quiet and not verbose:
         return LiveView(tally, console, title=plan.name)
     return LineView(tally)
-
-
-def _tally(plan: StudyPlan, trials: int) -> Tally:
-    from tuner.cli.progress import Tally
-
-    return Tally(trials, plan.settings.study.metric, plan.settings.direction)
 
 
 def _show_plan(plan: StudyPlan, trials: int, *, as_json: bool) -> int:

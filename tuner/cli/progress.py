@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -16,77 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.cli.logs import FILE_ONLY
+from tuner.cli.tally import ConfirmationTally, Tally, duration
 from tuner.records import TrialRecord
 
-__all__ = ["LineView", "LiveView", "Tally"]
+__all__ = ["LineView", "LiveView"]
 
 _log = logging.getLogger("tuner.progress")
 _BARS = "▁▂▃▄▅▆▇█"
 _BAR_WIDTH_MAX, _BAR_WIDTH_MIN = 30, 10
 _GAP = 2
-
-
-class Tally:
-    """Counts of a running study and what is left, from the trials seen so far."""
-
-    def __init__(self, total: int, metric: str, direction: str) -> None:
-        self.total = total
-        self.metric = metric
-        self._sign = 1.0 if direction == "maximize" else -1.0
-        self.complete = self.pruned = self.failed = 0
-        self.best: TrialRecord | None = None
-        self.last_failure: TrialRecord | None = None
-        self._seconds: list[float] = []
-
-    def begin(self, trials: Sequence[TrialRecord]) -> None:
-        """Take over what an earlier run has finished."""
-        for trial in trials:
-            if trial.state != "running":
-                self.add(trial)
-        self._seconds.clear()  # another machine's, perhaps
-
-    def add(self, trial: TrialRecord) -> bool:
-        """Count a trial; True if it is the new best."""
-        if trial.state == "failed":
-            if not trial.is_retried:
-                self.failed += 1
-                self.last_failure = trial
-            return False
-        if trial.seconds is not None:
-            self._seconds.append(trial.seconds)
-        if trial.state == "pruned":
-            self.pruned += 1
-            return False
-        self.complete += 1
-        is_better = trial.value is not None and (
-            self.best is None or self._sign * trial.value > self._sign * (self.best.value or 0.0)
-        )
-        if is_better:
-            self.best = trial
-        return is_better
-
-    @property
-    def finished(self) -> int:
-        """Complete and pruned trials."""
-        return self.complete + self.pruned
-
-    @property
-    def seconds_left(self) -> float:
-        """Estimate from the mean of the last 20 trials; infinite before the second one."""
-        # The first trial compiles the programs, so it tells little about the others.
-        recent = self._seconds[1:][-20:]
-        if not recent:
-            return math.inf
-        return max(0, self.total - self.finished) * sum(recent) / len(recent)
-
-
-def _duration(seconds: float) -> str:
-    if math.isinf(seconds):
-        return "?"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def _curve(values: list[float]) -> str:
@@ -109,6 +46,7 @@ class LineView:
     def __init__(self, tally: Tally, *, is_shown: bool = True) -> None:
         self._tally = tally
         self._extra = {FILE_ONLY: not is_shown}
+        self.confirmation: ConfirmationTally | None = None
 
     def __enter__(self) -> LineView:
         return self
@@ -151,7 +89,34 @@ class LineView:
             tally.pruned,
             tally.failed,
             trial.seconds or 0.0,
-            _duration(tally.seconds_left),
+            duration(tally.seconds_left),
+            extra=self._extra,
+        )
+
+    def confirmation_started(self, n_runs: int, n_done: int, seconds_left: float) -> None:
+        """Begin to count the runs."""
+        self.confirmation = ConfirmationTally(n_runs, n_done, seconds_left, self._tally.direction)
+
+    def confirmation_run_finished(
+        self, trial: TrialRecord, repetition: int, value: float | None, seconds: float | None
+    ) -> None:
+        """Log the run, unless an earlier process has."""
+        tally = self.confirmation
+        if tally is None:
+            return
+        tally.add(trial.number, value, seconds)
+        if seconds is None:
+            return
+        _log.info(
+            "confirming trial %d, run %d: %s (search %.4f) | %d/%d runs | %.1f s, about %s left",
+            trial.number,
+            repetition + 1,
+            "failed" if value is None else f"{self._tally.metric} {value:.4f}",
+            trial.value or 0.0,
+            tally.n_done,
+            tally.n_runs,
+            seconds,
+            duration(tally.seconds_left),
             extra=self._extra,
         )
 
@@ -205,12 +170,23 @@ class LiveView:
         self._lines.trial_finished(trial)  # counts it too
         self._running = None
 
+    def confirmation_started(self, n_runs: int, n_done: int, seconds_left: float) -> None:
+        """Show the confirmation in the place of the running trial."""
+        self._lines.confirmation_started(n_runs, n_done, seconds_left)
+
+    def confirmation_run_finished(
+        self, trial: TrialRecord, repetition: int, value: float | None, seconds: float | None
+    ) -> None:
+        """Count the run."""
+        self._lines.confirmation_run_finished(trial, repetition, value, seconds)
+
     def _render(self) -> Group:
         tally = self._tally
+        confirmation = self._lines.confirmation
+        left = tally.seconds_left if confirmation is None else confirmation.seconds_left
         head = Text.assemble(
             (self._title, "bold"),
-            f"  {_duration(time.monotonic() - self._began)} so far, "
-            f"about {_duration(tally.seconds_left)} left",
+            f"  {duration(time.monotonic() - self._began)} so far, about {duration(left)} left",
         )
         counts = [
             Text(f"{tally.finished}/{tally.total} finished"),
@@ -237,7 +213,9 @@ class LiveView:
             )
         )
         running = Text("running  —")
-        if self._running is not None:
+        if confirmation is not None:
+            running = _confirmation_line(confirmation)
+        elif self._running is not None:
             curve = (
                 f"{_curve(self._curve)} {self._curve[-1]:.4f}" if self._curve else "first epoch"
             )
@@ -254,6 +232,14 @@ class LiveView:
             line.no_wrap = True
             line.overflow = "ellipsis"
         return Group(head, row, *lines)
+
+
+def _confirmation_line(tally: ConfirmationTally) -> Text:
+    line = f"confirm  {tally.n_done}/{tally.n_runs} runs"
+    if tally.leader is not None:
+        number, mean, n_runs = tally.leader
+        line += f"  ahead: trial {number}, mean {mean:.4f} of {n_runs}"
+    return Text(line)
 
 
 def _short_params(params: Mapping[str, Any]) -> str:

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import logging
 import statistics
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from tuner.config import Settings, apply_params
-from tuner.errors import TrialFailed
-from tuner.evaluation import mean_interval, repetitions, runs_needed
+from tuner.config import Settings
+from tuner.evaluation import mean_interval, runs_needed
 from tuner.persist import disk_errors
-from tuner.records import SearchParts, StopRequested, TrialOutcome, TrialRecord, TrialSeeds
+from tuner.records import (
+    ConfirmationProgress,
+    SearchParts,
+    StopRequested,
+    TrialOutcome,
+    TrialRecord,
+    TrialSeeds,
+)
 from tuner.search import Search, top_trials
 from tuner.seeds import Stream, derive_seed
 from tuner.service.folds import Folds
+from tuner.service.race import Contender, Race, RunOnce
 from tuner.service.results import Results
 
-__all__ = ["Confirmation", "ConfirmationPlan", "Contender", "confirm", "kind_for"]
+__all__ = ["Confirmation", "ConfirmationPlan", "confirm", "kind_for", "n_folds_for"]
 
 _log = logging.getLogger(__name__)
 
-ROWS_FOR_ONE_SPLIT = 2_000  # below, one selection part is too small to rank by
+ROWS_TO_RANK_BY = 2_000  # with fewer, chance alone moves a selection score by a point and more
 FOLDS_MIN = 3
 
 
@@ -36,24 +42,6 @@ class ConfirmationPlan:
 
     top: int = 5
     seeds: int = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """A trial of the search and its selection objective in each finished run."""
-
-    trial: TrialRecord
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """Mean over its runs."""
-        return statistics.fmean(self.values)
-
-    @property
-    def standard_deviation(self) -> float | None:
-        """Standard deviation over its runs; None of a single one."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +91,22 @@ class Confirmation:
 
 
 def kind_for(parts: SearchParts) -> str:
-    """Say how trials are confirmed: by cross-validation below 2,000 rows, test rows counted."""
-    rows = len(parts.train) + len(parts.validation) + len(parts.selection) + parts.n_test
-    return "cross_validation" if rows < ROWS_FOR_ONE_SPLIT else "seeds"
+    """Say how trials are confirmed.
+
+    "cross_validation" where selection has fewer than 2,000 rows, which is below 20,000 rows with
+    the default shares; else "seeds".
+    """
+    return "cross_validation" if len(parts.selection) < ROWS_TO_RANK_BY else "seeds"
+
+
+def n_folds_for(parts: SearchParts) -> int:
+    """Give the number of folds whose size is that of selection, at least 3.
+
+    So a fold trains on as many rows as the search did, and its score is not that of a model
+    with less to learn from.
+    """
+    n_open = len(parts.train) + len(parts.validation) + len(parts.selection)
+    return max(FOLDS_MIN, round(n_open / len(parts.selection)))
 
 
 def confirm(
@@ -113,12 +114,21 @@ def confirm(
     results: Results,
     plan: ConfirmationPlan,
     *,
+    progress: ConfirmationProgress,
     stop_requested: StopRequested,
+    time_is_up: Callable[[], bool] = lambda: False,
 ) -> Confirmation | None:
     """Run the best trials again on fresh seeds, losers dropped early; the best mean wins.
 
     Finished runs are kept in the study at once, so that an interrupted confirmation goes on
     where it was. All contenders meet the same seeds and folds. The sealed test has no part in it.
+
+    Parameters
+    ----------
+    progress
+        Hears of every run.
+    time_is_up
+        Ends the race between two repetitions, but never before the third.
 
     Returns
     -------
@@ -135,11 +145,21 @@ def confirm(
     if not candidates:
         return None
     kind = kind_for(results.parts)
-    runner = _runner(kind, results, n_folds=max(plan.seeds, FOLDS_MIN))
+    runner = _runner(kind, results)
     with _one_process(results, stop_requested):
         done = search.confirmations()
-        _say_cost(candidates, plan, kind, done)
-        race = _Race(settings, kind, runner, done, search.note_confirmation, stop_requested)
+        race = Race(
+            settings,
+            kind,
+            runner,
+            done=done,
+            note=search.note_confirmation,
+            progress=progress,
+            stop_requested=stop_requested,
+            time_is_up=time_is_up,
+        )
+        mine = {race.key(trial, n) for trial in candidates for n in range(plan.seeds)}
+        _say_cost(candidates, plan, kind, len(mine & set(done)), progress)
         contenders = race.run(candidates, plan.seeds)
     if not contenders:
         return None
@@ -152,110 +172,16 @@ def confirm(
     )
 
 
-class _Run(Protocol):
-    """Runs a configuration once, under a repetition's number."""
-
-    def __call__(
-        self, settings: Settings, *, repetition: int, stop_requested: StopRequested
-    ) -> TrialOutcome:
-        """Run it."""
-
-
-class _Race:
-    """Successive rejects over the contenders; what is in `done` is not run again."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        kind: str,
-        run_once: _Run,
-        done: Mapping[str, Mapping[str, Any]],
-        note: Callable[[str, Mapping[str, Any]], None],
-        stop_requested: StopRequested,
-    ) -> None:
-        self._settings = settings
-        self._kind = kind
-        self._run_once = run_once
-        self._done = dict(done)
-        self._note = note
-        self._stop_requested = stop_requested
-
-    def run(self, candidates: Sequence[TrialRecord], n_seeds: int) -> list[Contender]:
-        sign = 1.0 if self._settings.direction == "maximize" else -1.0
-        leaving = list(repetitions(len(candidates), n_seeds))
-        values: dict[int, list[float]] = {trial.number: [] for trial in candidates}
-        left = list(candidates)
-        for repetition in range(n_seeds):
-            for trial in list(left):
-                value = self._value(trial, repetition)
-                if value is None:
-                    left.remove(trial)
-                else:
-                    values[trial.number].append(value)
-            # The last two stay to the end; before, those whose time is up go, worst first.
-            n_out = sum(stop <= repetition + 1 for stop in leaving[:-1])
-            while len(left) > max(1, len(candidates) - n_out) and repetition + 1 < n_seeds:
-                left.remove(min(left, key=lambda t: sign * statistics.fmean(values[t.number])))
-        return [Contender(t, tuple(values[t.number])) for t in candidates if values[t.number]]
-
-    def seconds(self, contenders: Sequence[Contender]) -> float:
-        """Add up what the contenders' runs took, in whatever process."""
-        return sum(
-            float(self._done[self._key(contender.trial, repetition)]["seconds"])
-            for contender in contenders
-            for repetition in range(len(contender.values))
-        )
-
-    def _key(self, trial: TrialRecord, repetition: int) -> str:
-        return f"{self._kind}:{trial.origin}:{repetition}"
-
-    def _value(self, trial: TrialRecord, repetition: int) -> float | None:
-        key = self._key(trial, repetition)
-        if key not in self._done:
-            self._stop_requested()
-            self._done[key] = self._measure(trial, repetition)
-            self._note(key, self._done[key])
-        value = self._done[key]["value"]
-        return None if value is None else float(value)
-
-    def _measure(self, trial: TrialRecord, repetition: int) -> dict[str, Any]:
-        started = time.perf_counter()
-        try:
-            outcome = self._run_once(
-                apply_params(self._settings, trial.params),
-                repetition=repetition,
-                stop_requested=self._stop_requested,
-            )
-        except TrialFailed as failure:
-            _log.warning("confirmation of trial %d failed: %s", trial.number, failure)
-            return {"value": None, "failure": str(failure), "seconds": 0.0}
-        seconds = time.perf_counter() - started
-        _log.info(
-            "confirming trial %d, run %d: %s %.4f (search %.4f) | %.1f s",
-            trial.number,
-            repetition + 1,
-            self._settings.study.metric,
-            outcome.value,
-            trial.value or 0.0,
-            seconds,
-        )
-        return {
-            "value": outcome.value,
-            "best_epoch": outcome.best_epoch,
-            "validation": outcome.validation.value(self._settings.study.metric),
-            "seconds": round(seconds, 3),
-        }
-
-
 def _say_cost(
     candidates: Sequence[TrialRecord],
     plan: ConfirmationPlan,
     kind: str,
-    done: Mapping[str, Any],
+    n_done: int,
+    progress: ConfirmationProgress,
 ) -> None:
     n_runs = runs_needed(len(candidates), plan.seeds)
-    already = sum(key.startswith(f"{kind}:") for key in done)
     seconds = statistics.fmean(trial.seconds or 0.0 for trial in candidates)
+    seconds_left = max(0, n_runs - n_done) * seconds
     how = "fresh seeds" if kind == "seeds" else "fresh seeds, by cross-validation"
     _log.info(
         "confirming the best %d trials on up to %d %s: %d runs, about %.0f s%s",
@@ -263,9 +189,10 @@ def _say_cost(
         plan.seeds,
         how,
         n_runs,
-        max(0, n_runs - already) * seconds,
-        f"; {already} are done" if already else "",
+        seconds_left,
+        f"; {n_done} are done" if n_done else "",
     )
+    progress.confirmation_started(n_runs, n_done, seconds_left)
 
 
 def _seeds(settings: Settings, repetition: int) -> TrialSeeds:
@@ -278,14 +205,15 @@ def _seeds(settings: Settings, repetition: int) -> TrialSeeds:
     )
 
 
-def _runner(kind: str, results: Results, *, n_folds: int) -> _Run:
+def _runner(kind: str, results: Results) -> RunOnce:
+    n_folds = n_folds_for(results.parts)
     seed = derive_seed(results.settings.study.seed, 0, Stream.FOLDS)
     folds = Folds(results.pipeline, n_folds, seed=seed) if kind == "cross_validation" else None
 
     def run_once(
         settings: Settings, *, repetition: int, stop_requested: StopRequested
     ) -> TrialOutcome:
-        pipeline = results.pipeline if folds is None else folds.pipeline(repetition)
+        pipeline = results.pipeline if folds is None else folds.pipeline(repetition % n_folds)
         return pipeline.run_trial(
             settings,
             seeds=_seeds(results.settings, repetition),

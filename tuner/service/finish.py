@@ -112,16 +112,17 @@ def open_test(
     predicted = {name: bench.test_numbers(model.predict(tokens["test"]))
                  for name, model in linear.items()}  # fmt: skip
     predicted["majority"] = bench.test_numbers([majority] * len(test))
+    probabilities: dict[str, npt.NDArray[np.float32]] = {}
     if default is not None and untuned is not None:
-        probabilities = untuned.probabilities([document.text for document in test])
-        predicted["default"] = _argmax(probabilities)
+        probabilities["default"] = untuned.probabilities([document.text for document in test])
+        predicted["default"] = _argmax(probabilities["default"])
         baselines["default"] = {
             "settings": {"trial": default.number},
             "validation": default.attributes["validation"],
             "selection": default.attributes["selection"],
-            "test": _short(untuned.evaluate(test, probabilities)),
+            "test": _short(untuned.evaluate(test, probabilities["default"])),
         }
-    return _judge(results, winner, encoded, test, bench, predicted, baselines)
+    return _judge(results, winner, encoded, test, bench, predicted, probabilities, baselines)
 
 
 def _judge(
@@ -131,6 +132,7 @@ def _judge(
     test: Sequence[Document],
     bench: _Bench,
     predicted: Mapping[str, npt.NDArray[np.int32]],
+    probabilities_of: Mapping[str, npt.NDArray[np.float32]],
     baselines: dict[str, Any],
 ) -> Opening:
     """Put intervals, comparisons, verdict and slices to the predictions on test."""
@@ -149,12 +151,16 @@ def _judge(
     for comparison in comparisons:
         baselines[comparison.other]["winner_minus_this"] = comparison.as_json()
         baselines[comparison.other]["test"]["intervals"] = _intervals(
-            truth, predicted[comparison.other], n_classes, seed
+            truth,
+            predicted[comparison.other],
+            probabilities_of.get(comparison.other),
+            n_classes,
+            seed,
         )
     verdict = decide(comparisons, metric=settings.study.metric, n=len(test))
     return Opening(
         test=winner.evaluate(test, probabilities).as_json()
-        | {"intervals": _intervals(truth, own, n_classes, seed)},
+        | {"intervals": _intervals(truth, own, probabilities, n_classes, seed)},
         baselines=baselines,
         verdict=verdict.as_json(),
         slices={
@@ -205,9 +211,15 @@ def _argmax(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
 
 
 def _intervals(
-    truth: npt.NDArray[np.int32], predicted: npt.NDArray[np.int32], n_classes: int, seed: int
+    truth: npt.NDArray[np.int32],
+    predicted: npt.NDArray[np.int32],
+    probabilities: npt.NDArray[np.float32] | None,
+    n_classes: int,
+    seed: int,
 ) -> dict[str, Any]:
-    found = score_intervals(truth, predicted, n_classes=n_classes, seed=seed)
+    found = score_intervals(
+        truth, predicted, n_classes=n_classes, seed=seed, probabilities=probabilities
+    )
     return {name: interval.as_json() for name, interval in found.items()}
 
 

@@ -14,11 +14,17 @@ from typing import Any
 
 from tuner.config import Settings, digest, settings_digest
 from tuner.errors import ConfigError, Interrupted, NoCompleteTrial
-from tuner.evaluation import runs_needed
 from tuner.persist import Cache, open_manifest, probe_folder, read_parts
 from tuner.pipeline import Pipeline
 from tuner.preprocess import check_word_lists
-from tuner.records import Finding, Progress, StopRequested, TrialRecord
+from tuner.records import (
+    ConfirmationProgress,
+    Finding,
+    Progress,
+    StopRequested,
+    StudyProgress,
+    TrialRecord,
+)
 from tuner.report import study_note, study_report
 from tuner.search import (
     EndsEarly,
@@ -30,7 +36,6 @@ from tuner.search import (
     count_trials,
     distributions,
     edge_warnings,
-    is_flat,
     mask,
     parameter_importances,
     parse_url,
@@ -48,6 +53,7 @@ from tuner.service.collect import (
     store_parts,
 )
 from tuner.service.confirm import Confirmation, ConfirmationPlan, confirm
+from tuner.service.ending import ends_early_rule
 from tuner.service.finish import open_test
 from tuner.service.label_suspects import study_suspects
 from tuner.service.results import Results
@@ -149,7 +155,7 @@ def run_study(
     plan: StudyPlan,
     *,
     total: int,
-    progress: Progress,
+    progress: StudyProgress,
     stop_requested: StopRequested = lambda: None,
     timeout_seconds: float = math.inf,
     budget_seconds: float = math.inf,
@@ -195,7 +201,7 @@ def run_study(
             # Before the first trial, so that a setting that cannot work ends the run, not a trial.
             results.pipeline.prepare(plan.settings)
         progress.study_started(search.trials())
-        ends_early = _ends_early(
+        ends_early = ends_early_rule(
             results,
             started=started,
             timeout_seconds=timeout_seconds,
@@ -204,59 +210,37 @@ def run_study(
             confirmation=confirmation,
         )
         outcome = _run_trials(search, results, total, progress, stop_requested, ends_early)
-        confirmed = _confirm(search, results, confirmation, stop_requested)
+        confirmed = _confirm(
+            search,
+            results,
+            confirmation,
+            progress,
+            stop_requested,
+            time_is_up=lambda: time.monotonic() - started >= budget_seconds,
+        )
         return _finish(plan, search, results, outcome, confirmed)
-
-
-def _ends_early(
-    results: Results,
-    *,
-    started: float,
-    timeout_seconds: float,
-    budget_seconds: float,
-    stops_when_flat: bool,
-    confirmation: ConfirmationPlan | None,
-) -> EndsEarly:
-    """Give the rule that ends a search before its total, with the outcome it ends with."""
-
-    def rule(trials: Sequence[TrialRecord]) -> str | None:
-        spent = time.monotonic() - started
-        if spent >= timeout_seconds:
-            return "timeout"
-        if spent + _seconds_ahead(trials, confirmation) >= budget_seconds:
-            return "budget"
-        if stops_when_flat and is_flat(
-            trials,
-            direction=results.settings.direction,
-            n_rows=len(results.parts.selection),
-        ):
-            return "flat"
-        return None
-
-    return rule
-
-
-def _seconds_ahead(trials: Sequence[TrialRecord], confirmation: ConfirmationPlan | None) -> float:
-    """Estimate one more trial and the confirmation, by the mean of the complete trials."""
-    seconds = [t.seconds for t in trials if t.state == "complete" and t.seconds is not None]
-    if not seconds:
-        return 0.0
-    n_runs = 1
-    if confirmation is not None:
-        n_runs += runs_needed(min(confirmation.top, len(seconds)), confirmation.seeds)
-    return n_runs * sum(seconds) / len(seconds)
 
 
 def _confirm(
     search: Search,
     results: Results,
     plan: ConfirmationPlan | None,
+    progress: ConfirmationProgress,
     stop_requested: StopRequested,
+    *,
+    time_is_up: Callable[[], bool],
 ) -> Confirmation | None:
     if plan is None:
         return None
     try:
-        return confirm(search, results, plan, stop_requested=stop_requested)
+        return confirm(
+            search,
+            results,
+            plan,
+            progress=progress,
+            stop_requested=stop_requested,
+            time_is_up=time_is_up,
+        )
     except Interrupted:
         results.write_tables(search.trials(), outcome="interrupted")
         raise

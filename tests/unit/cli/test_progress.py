@@ -5,8 +5,9 @@ import signal
 import pytest
 from rich.console import Console
 
-from tuner.cli.progress import LineView, LiveView, Tally
+from tuner.cli.progress import LineView, LiveView
 from tuner.cli.signals import Signals
+from tuner.cli.tally import Tally
 from tuner.errors import Interrupted
 from tuner.records import TrialRecord
 
@@ -26,6 +27,16 @@ def test_tally_counts_and_estimates_without_the_first_trial():
     assert (tally.finished, tally.pruned, tally.failed) == (3, 1, 1)
     assert tally.best.number == 3
     assert tally.seconds_left == 7 * 2.0
+
+
+def test_time_left_counts_the_confirmation_at_the_price_of_whole_trials():
+    tally = Tally(4, "macro_f1", "maximize", runs_after=3)
+
+    for trial in (record(0, value=0.5, seconds=60.0), record(1, "pruned", seconds=1.0),
+                  record(2, value=0.7, seconds=5.0)):  # fmt: skip
+        tally.add(trial)
+
+    assert tally.seconds_left == 1 * 3.0 + 3 * 5.0
 
 
 def test_lower_is_better_for_a_loss():
@@ -62,6 +73,35 @@ def test_lines_say_what_became_of_each_trial(lines):
     assert "trial 0 macro_f1 0.5000 *" in first and "1/3 finished" in first
     assert "pruned after epoch 2" in second
     assert "failed: diverged" in third
+
+
+def test_lines_count_the_runs_of_a_confirmation_and_tell_earlier_ones_from_new_ones(lines):
+    view = LineView(Tally(3, "macro_f1", "maximize"))
+
+    view.confirmation_started(3, 1, 20.0)
+    view.confirmation_run_finished(record(4, value=0.9), 0, 0.8, None)
+    view.confirmation_run_finished(record(4, value=0.9), 1, 0.7, 6.0)
+    view.confirmation_run_finished(record(5, value=0.8), 0, None, 4.0)
+
+    done, failed = lines  # nothing is said of the run that an earlier process has finished
+    assert "trial 4, run 2: macro_f1 0.7000 (search 0.9000) | 2/3 runs" in done
+    assert "about 6 s left" in done
+    assert "trial 5, run 1: failed" in failed and "3/3 runs" in failed
+
+
+def test_live_view_shows_the_confirmation_and_who_is_ahead():
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120)
+    with LiveView(Tally(4, "macro_f1", "maximize"), console, title="评论") as view:
+        view.study_started([record(0, value=0.8)])
+        view.confirmation_started(19, 0, 90.0)
+        view.confirmation_run_finished(record(0, value=0.8), 0, 0.75, 2.0)
+        view.confirmation_run_finished(record(3, value=0.7), 0, 0.78, 2.0)
+        view._live.refresh()
+
+    drawn = screen.getvalue()
+    assert "confirm  2/19 runs  ahead: trial 3, mean 0.7800 of 1" in drawn
+    assert "about 34 s left" in drawn
 
 
 def test_live_view_draws_counts_curve_and_best():

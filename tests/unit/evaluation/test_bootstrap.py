@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, matthews_corrcoef
 
 from tuner.evaluation.bootstrap import group, score_intervals
 
@@ -71,6 +71,51 @@ def test_macro_f1_of_many_classes_is_that_of_scikit_learn():
 
     expected = f1_score(labels, predicted, average="macro", zero_division=0)
     assert cells.macro_f1(cells.counts[np.newaxis], 0) == pytest.approx([expected])
+
+
+def test_weighted_f1_and_mcc_are_those_of_scikit_learn():
+    labels, predicted = noisy(300, n_classes=7, right=0.6, seed=3)
+    cells = group(labels, predicted, n_classes=7)
+
+    scores = cells.scores(cells.counts[np.newaxis], 0)
+
+    weighted = f1_score(labels, predicted, average="weighted", zero_division=0)
+    assert scores["weighted_f1"] == pytest.approx([weighted])
+    assert scores["mcc"] == pytest.approx([matthews_corrcoef(labels, predicted)])
+
+
+def test_mcc_of_a_single_predicted_class_is_0():
+    cells = group(array(0, 1, 1), array(1, 1, 1), n_classes=2)
+
+    assert cells.scores(cells.counts[np.newaxis], 0)["mcc"] == pytest.approx([0.0])
+
+
+def test_mcc_worse_than_guessing_has_an_interval_below_0():
+    labels, right = noisy(400, n_classes=2, right=0.9, seed=5)
+
+    found = score_intervals(labels, 1 - right, n_classes=2, seed=1)["mcc"]
+
+    assert -1 <= found.low < matthews_corrcoef(labels, 1 - right) < found.high < 0
+
+
+def test_log_loss_has_the_interval_of_a_mean_whose_logarithm_is_normal():
+    probabilities = np.array([[0.5, 0.5], [0.25, 0.75], [0.2, 0.8], [0.9, 0.1]], np.float32)
+    labels = array(0, 1, 0, 0)
+
+    found = score_intervals(labels, array(0, 1, 1, 0), n_classes=2, seed=1,
+                            probabilities=probabilities)["log_loss"]  # fmt: skip
+
+    # losses 0.69315, 0.28768, 1.60944, 0.10536: mean 0.67391, deviation 0.67032, its error
+    # 0.33516; exp(1.95996 * 0.33516 / 0.67391) = 2.6506
+    assert (found.low, found.high) == pytest.approx((0.67391 / 2.6506, 0.67391 * 2.6506), rel=1e-4)
+
+
+def test_losses_that_show_no_spread_have_no_interval():
+    certain = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
+
+    found = score_intervals(array(0, 1), array(0, 1), n_classes=2, seed=1, probabilities=certain)
+
+    assert "log_loss" not in found
 
 
 def test_the_interval_holds_the_score_and_stays_between_0_and_1():

@@ -1,0 +1,146 @@
+"""What a running study has done and what is left, whatever shows it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from tuner.records import TrialRecord
+
+__all__ = ["ConfirmationTally", "Tally", "duration"]
+
+
+class Tally:
+    """Counts of a running study and what is left, from the trials seen so far.
+
+    Parameters
+    ----------
+    runs_after
+        Runs of the confirmation that follows the search.
+    """
+
+    def __init__(self, total: int, metric: str, direction: str, *, runs_after: int = 0) -> None:
+        self.total = total
+        self.metric = metric
+        self.direction = direction
+        self._runs_after = runs_after
+        self._sign = 1.0 if direction == "maximize" else -1.0
+        self.complete = self.pruned = self.failed = 0
+        self.best: TrialRecord | None = None
+        self.last_failure: TrialRecord | None = None
+        self._seconds: list[float] = []
+        self._seconds_complete: list[float] = []
+
+    def begin(self, trials: Sequence[TrialRecord]) -> None:
+        """Take over what an earlier run has finished."""
+        for trial in trials:
+            if trial.state != "running":
+                self.add(trial)
+        self._seconds.clear()  # another machine's, perhaps
+        self._seconds_complete.clear()
+
+    def add(self, trial: TrialRecord) -> bool:
+        """Count a trial; True if it is the new best."""
+        if trial.state == "failed":
+            if not trial.is_retried:
+                self.failed += 1
+                self.last_failure = trial
+            return False
+        if trial.seconds is not None:
+            self._seconds.append(trial.seconds)
+        if trial.state == "pruned":
+            self.pruned += 1
+            return False
+        self.complete += 1
+        if trial.seconds is not None:
+            self._seconds_complete.append(trial.seconds)
+        is_better = trial.value is not None and (
+            self.best is None or self._sign * trial.value > self._sign * (self.best.value or 0.0)
+        )
+        if is_better:
+            self.best = trial
+        return is_better
+
+    @property
+    def finished(self) -> int:
+        """Complete and pruned trials."""
+        return self.complete + self.pruned
+
+    @property
+    def seconds_left(self) -> float:
+        """Estimate for search and confirmation; infinite before the second trial.
+
+        By the mean of the last 20 trials, and for the confirmation, where nothing is pruned, by
+        that of the last 20 complete ones.
+        """
+        # The first trial compiles the programs, so it tells little about the others.
+        recent = self._seconds[1:][-20:]
+        if not recent:
+            return math.inf
+        whole = self._seconds_complete[1:][-20:] or recent
+        n_left = max(0, self.total - self.finished)
+        return n_left * statistics.fmean(recent) + self._runs_after * statistics.fmean(whole)
+
+
+class ConfirmationTally:
+    """Runs of the confirmation, the means so far, and what is left.
+
+    Parameters
+    ----------
+    n_runs, n_done
+        Runs of the whole confirmation, and those an earlier process has finished.
+    seconds_left
+        Estimate before the first run.
+    """
+
+    def __init__(self, n_runs: int, n_done: int, seconds_left: float, direction: str) -> None:
+        self.n_runs = n_runs
+        self.n_done = n_done
+        self._seconds_left = seconds_left
+        self._sign = 1.0 if direction == "maximize" else -1.0
+        self._seconds: list[float] = []
+        self._values: dict[int, list[float]] = {}
+
+    def add(self, number: int, value: float | None, seconds: float | None) -> None:
+        """Count a run of a trial; no value for one that failed, no seconds for an earlier one."""
+        if seconds is not None:
+            self.n_done += 1
+            self._seconds.append(seconds)
+        if value is not None:
+            self._values.setdefault(number, []).append(value)
+
+    @property
+    def leader(self) -> tuple[int, float, int] | None:
+        """Trial of those with the most runs that has the best mean, the mean, and its runs."""
+        if not self._values:
+            return None
+        most = max(len(values) for values in self._values.values())
+        means = {
+            number: statistics.fmean(values)
+            for number, values in self._values.items()
+            if len(values) == most
+        }
+        best = max(means, key=lambda number: (self._sign * means[number], -number))
+        return best, means[best], most
+
+    @property
+    def seconds_left(self) -> float:
+        """Estimate from the mean of the finished runs."""
+        if not self._seconds:
+            return self._seconds_left
+        return max(0, self.n_runs - self.n_done) * statistics.fmean(self._seconds)
+
+
+def duration(seconds: float) -> str:
+    """Write a time as a person says it; `?` for an infinite one.
+
+    >>> duration(12.3), duration(600), duration(9000)
+    ('12 s', '10 min', '2.5 h')
+    """
+    if math.isinf(seconds):
+        return "?"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
