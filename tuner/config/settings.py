@@ -64,7 +64,7 @@ class DataSettings(_Section):
     """Ready-made validation file; selection is then still cut from train."""
     test: str | None = None
     """Ready-made test file; it is sealed as it stands."""
-    format: Literal["auto", "csv", "tsv", "jsonl", "json"] = "auto"
+    format: Literal["auto", "csv", "tsv", "jsonl", "json", "parquet", "xlsx"] = "auto"
     text: tuple[str, ...] = ()
     """Text columns, joined by a blank in this order; () picks the usual name."""
     label: str | None = None

@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tuner.corpus.row import Row
+from tuner.corpus.row import Row, refuse_double_names
 from tuner.errors import DataError
 
 __all__ = ["read_delimited"]
@@ -39,7 +38,7 @@ def read_delimited(path: Path, text: str, kind: str) -> tuple[list[str], list[Ro
             previous_line = reader.line_num
             if not header:
                 header = [name.strip() for name in cells]
-                _refuse_double_names(path, line, header)
+                refuse_double_names(f"{path}, line {line}", header)
                 header = header if any(header) else []  # a blank line above the header
                 continue
             if not cells:
@@ -83,15 +82,6 @@ def _csv_delimiter(text: str) -> str:
     except csv.Error:  # reading the table says where
         return found[0]
     return found[0] if first is None or 2 <= len(first) <= len(names) else ","
-
-
-def _refuse_double_names(path: Path, line: int, header: Sequence[str]) -> None:
-    twice = sorted({name for name in header if name and header.count(name) > 1})
-    if twice:
-        raise DataError(
-            f"{path}, line {line}: column {twice[0]!r} stands twice in the header; each must "
-            "have a name of its own."
-        )
 
 
 def _broken_quotes(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Row", "cell_text", "shown_name", "shown_value"]
+from tuner.errors import DataError
+
+__all__ = ["Row", "cell_text", "refuse_double_names", "shown_name", "shown_value"]
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -56,3 +58,13 @@ def shown_value(value: Any) -> str:
     except RecursionError:  # JSON may lie deeper than Python shows it
         text = f"a {type(value).__name__} too deep to show"
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def refuse_double_names(place: str, header: Sequence[str]) -> None:
+    """Raise `DataError` if a header names a column twice; columns without a name do not count."""
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"{place}: column {twice[0]!r} stands twice in the header; each must have a name of "
+            "its own."
+        )

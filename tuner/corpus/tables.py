@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.config import DataSettings, did_you_mean
+from tuner.corpus.binary_tables import read_excel, read_parquet
 from tuner.corpus.class_folder import read_class_folder
 from tuner.corpus.delimited import read_delimited
 from tuner.corpus.encoding import read_text
@@ -37,6 +38,8 @@ SUFFIXES = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",
+    ".parquet": "parquet",
+    ".xlsx": "xlsx",
 }
 
 
@@ -67,7 +70,7 @@ def read_texts(source: str, columns: tuple[str, ...]) -> list[str]:
 
 
 def read_table(source: str, data: DataSettings) -> Table:
-    """Read a CSV, TSV, JSONL or JSON file (also .gz), a folder of classes, or a SQL query.
+    """Read a CSV, TSV, JSONL or JSON file (also .gz), Parquet, Excel, class folders, or SQL.
 
     Parameters
     ----------
@@ -96,17 +99,25 @@ def _read_rows(
         rows, findings = read_class_folder(path)
         return ["text", "label"], rows, findings
     kind = _format(path, data.format)
-    text = read_text(path)
-    if not text.strip():
-        raise DataError(f"{source}: the file is empty.")
-    if kind in ("csv", "tsv"):
-        columns, rows = read_delimited(path, text, kind)
+    if kind == "parquet":
+        columns, rows = read_parquet(path)
+    elif kind == "xlsx":
+        columns, rows = read_excel(path)
     else:
-        rows = list(read_json_rows(path, text, lines=kind == "jsonl"))
-        columns = list(dict.fromkeys(name for row in rows for name in row.cells))
+        columns, rows = _read_text_table(path, kind)
     if not rows:
         raise DataError(f"{source}: the file has no rows below its header.")
     return columns, rows, ()
+
+
+def _read_text_table(path: Path, kind: str) -> tuple[list[str], list[Row]]:
+    text = read_text(path)
+    if not text.strip():
+        raise DataError(f"{path}: the file is empty.")
+    if kind in ("csv", "tsv"):
+        return read_delimited(path, text, kind)
+    rows = list(read_json_rows(path, text, lines=kind == "jsonl"))
+    return list(dict.fromkeys(name for row in rows for name in row.cells)), rows
 
 
 def _format(path: Path, wanted: str) -> str:

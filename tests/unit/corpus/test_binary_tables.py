@@ -1,0 +1,119 @@
+"""Parquet files and Excel workbooks, whole and broken."""
+
+from __future__ import annotations
+
+import sys
+
+import openpyxl
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from tuner.config import DataSettings
+from tuner.corpus import read_documents, read_table, read_texts
+from tuner.errors import ConfigError, DataError
+
+ROWS = [("很好，推荐", "正面"), ("太差了\n退货", "负面")]
+
+
+def workbook(path, rows, *, empty_sheets=()):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    for name in empty_sheets:
+        book.create_sheet(name)
+    book.save(path)
+    return path
+
+
+def parquet(path, names, *columns):
+    table = pyarrow.Table.from_arrays([pyarrow.array(column) for column in columns], names=names)
+    pyarrow.parquet.write_table(table, path)
+    return path
+
+
+def documents(source, **data):
+    found, findings = read_documents(read_table(str(source), DataSettings(**data)))
+    return [(document.text, document.label, document.line) for document in found], findings
+
+
+def test_parquet_gives_its_rows(tmp_path):
+    path = parquet(tmp_path / "a.parquet", ["text", "label"], *zip(*ROWS, strict=True))
+
+    assert documents(path)[0] == [(*ROWS[0], 1), (*ROWS[1], 2)]
+    assert read_texts(str(path), ()) == [text for text, _ in ROWS]
+
+
+def test_workbook_gives_the_rows_of_its_first_sheet_with_their_numbers(tmp_path):
+    rows = [[], ["id", "text", "label"], [1, *ROWS[0]], [], [2, *ROWS[1], "beside the table"]]
+    path = workbook(tmp_path / "a.xlsx", rows, empty_sheets=["notes"])
+
+    assert documents(path)[0] == [(*ROWS[0], 3), (*ROWS[1], 5)]
+
+
+def test_numbers_and_gaps_of_a_workbook_are_read_as_from_csv(tmp_path):
+    rows = [["text", "label"], [2024, 1], [3.5, 2.0], [None, 1], ["ohne", None]]
+    found, findings = documents(workbook(tmp_path / "a.xlsx", rows))
+
+    assert [(text, label) for text, label, _ in found] == [("2024", "1"), ("3.5", "2")]
+    assert {finding.kind: finding.count for finding in findings} == {
+        "empty_text": 1,
+        "missing_label": 1,
+    }
+
+
+def test_ending_can_be_named(tmp_path):
+    path = parquet(tmp_path / "part-0", ["text", "label"], *zip(*ROWS, strict=True))
+
+    assert len(documents(path, format="parquet")[0]) == 2
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.xlsx"])
+@pytest.mark.parametrize("content", [b"", b"text,label\na,b\n", b"PK\x03\x04 cut", b"PAR1PAR1"])
+def test_broken_file_is_one_line_that_names_it(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+
+    with pytest.raises(DataError) as caught:
+        documents(path)
+
+    assert str(caught.value).startswith(f"{path}: not a")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.xlsx"])
+def test_missing_file_is_named(tmp_path, name):
+    with pytest.raises(DataError, match=f"{name}: no such file"):
+        documents(tmp_path / name)
+
+
+def test_empty_tables_are_refused(tmp_path):
+    with pytest.raises(DataError, match="first sheet is empty"):
+        documents(workbook(tmp_path / "a.xlsx", []))
+    with pytest.raises(DataError, match="no rows below its header"):
+        documents(workbook(tmp_path / "b.xlsx", [["text", "label"]]))
+    with pytest.raises(DataError, match="no rows"):
+        documents(parquet(tmp_path / "a.parquet", ["text", "label"], [], []))
+
+
+def test_column_that_stands_twice_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"row 1: column 'text' stands twice"):
+        documents(workbook(tmp_path / "a.xlsx", [["text", "text", "label"], ["a", "b", "c"]]))
+    with pytest.raises(DataError, match="column 'text' stands twice"):
+        documents(parquet(tmp_path / "a.parquet", ["text", "text"], ["a"], ["b"]))
+
+
+def test_nested_column_is_refused(tmp_path):
+    path = parquet(tmp_path / "a.parquet", ["text", "label"], [["a", "b"]], ["x"])
+
+    with pytest.raises(DataError, match=r"line 1: column 'text' must hold a text or a number"):
+        documents(path)
+
+
+@pytest.mark.parametrize(("name", "package"), [("a.parquet", "pyarrow"), ("a.xlsx", "openpyxl")])
+def test_without_the_extra_one_line_says_what_to_install(tmp_path, monkeypatch, name, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    (tmp_path / name).write_bytes(b"x")
+
+    with pytest.raises(ConfigError, match=rf"needs {package}.*pip install 'tuner\[files\]'"):
+        documents(tmp_path / name)
