@@ -6,10 +6,13 @@ import tensorflow as tf
 
 from tuner.config import ModelSettings
 from tuner.errors import CheckpointError, ConfigError
+from tuner.features import Encoded
 from tuner.models import ModelShape, backbone_class, backbone_names
 from tuner.models.classifier import Classifier
 from tuner.models.dropout import Dropout
-from tuner.training.program import Hyperparameters, Program, TrainTensors
+from tuner.training.batches import TrainBucket, make_batches
+from tuner.training.data import prediction_batches
+from tuner.training.program import Hyperparameters, Program
 
 IDS = np.array([[2, 3, 4, 5, 0, 0, 0, 0], [6, 7, 0, 0, 0, 0, 0, 0]], np.int32)
 
@@ -87,10 +90,15 @@ def train(program, *, frozen_depth=0, dropout=0.3, steps=4, l2=0.0, rate=0.01):
         l1=0.0, l2=l2, dropout=dropout, token_dropout=dropout, label_smoothing=0.0,
         class_weights=np.ones(3, np.float32),
     )  # fmt: skip
-    data = TrainTensors(tf.constant(IDS), tf.constant([0, 2]))
-    order = tf.constant(np.tile([[0, 1]], (4, 1)).astype(np.int32))
+    batches = make_batches(
+        TrainBucket(IDS, np.array([0, 2], np.int32)),
+        np.tile([[0, 1]], (4, 1)).astype(np.int32),
+        np.ones((4, 2), np.float32),
+        vocabulary_size=20,
+        rows_max=64 if program.touches_rows(frozen_depth) else None,
+    )
     return program.train(
-        data, order, tf.ones((4, 2)), start=0, stop=steps, frozen_depth=frozen_depth,
+        batches, start=0, stop=steps, frozen_depth=frozen_depth,
         hyperparameters=hyperparameters.tensors(), dropout_seed=3,
     )  # fmt: skip
 
@@ -127,8 +135,9 @@ def test_one_program_serves_all_hyperparameters_and_its_loss_falls(backbone):
 def test_probabilities_of_a_text_do_not_depend_on_its_company(backbone):
     program = Program(shape(backbone))
     program.classifier.reset(seed=1)
-    both = program.probabilities([(np.array([0, 1]), IDS)], 2)
-    alone = program.probabilities([(np.array([0]), IDS[1:])], 1)
+    lengths = np.array([4, 2], np.int32)
+    both = program.probabilities(prediction_batches(Encoded(IDS[IDS != 0], lengths), [8]), 2)
+    alone = program.probabilities(prediction_batches(Encoded(IDS[1, :2], lengths[1:]), [8]), 1)
 
     assert np.array_equal(both[1], alone[0])
     np.testing.assert_allclose(both.sum(axis=1), 1.0, atol=1e-6)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tuner.config import ModelSettings
 from tuner.errors import CheckpointError
 from tuner.models.dropout import Dropout
+from tuner.models.embedding import TokenEmbedding
 from tuner.models.registry import backbone_class
 from tuner.models.shape import ModelShape
 
@@ -32,6 +33,8 @@ class Classifier:
     ----------
     group_names
         Layer groups from the input up; the last one is the head and is never frozen.
+    embedding
+        The table of token embeddings and the number of its group; None where there is none.
     """
 
     def __init__(self, shape: ModelShape) -> None:
@@ -41,6 +44,15 @@ class Classifier:
         self.group_names: tuple[str, ...] = (*self.backbone.GROUPS, HEAD)
         self(np.ones((1, max(shape.kernel_sizes)), np.int32))  # builds the weights
         self.groups: tuple[list[Any], ...] = (*self.backbone.groups(), [self.head])
+        self.embedding: tuple[TokenEmbedding, int] | None = next(
+            (
+                (layer, number)
+                for number, layers in enumerate(self.groups)
+                for layer in layers
+                if isinstance(layer, TokenEmbedding)
+            ),
+            None,
+        )
 
     def __call__(self, token_ids: Any, dropout: Dropout | None = None) -> Any:
         """Map ids (batch, length) int32 to logits (batch, n_classes) float32."""

@@ -162,7 +162,7 @@ class Pipeline:
             vocabulary=tuple(prepared.encoder.vocabulary),
             ngrams=prepared.encoder.ngrams,
             max_tokens=prepared.encoder.max_tokens,
-            edges=prepared.data.edges,
+            edges=prepared.data.layout.edges,
             classes=self.parts.classes,
             weights=weights,
             about=about,
@@ -189,9 +189,11 @@ class Pipeline:
             seconds,
             ", ".join(f"{stage} {'made' if stage in made else 'kept'}" for stage in STAGES),
         )
-        return Prepared(preprocess, encoder, encoded, self._fit_data(encoder, encoded))
+        return Prepared(preprocess, encoder, encoded, self._fit_data(settings, encoder, encoded))
 
-    def _fit_data(self, encoder: Encoder, encoded: dict[str, Encoded]) -> FitData:
+    def _fit_data(
+        self, settings: Settings, encoder: Encoder, encoded: dict[str, Encoded]
+    ) -> FitData:
         from tuner.training import LabelledTexts, prepare_fit
 
         number = {name: index for index, name in enumerate(self.parts.classes)}
@@ -207,6 +209,8 @@ class Pipeline:
             vocabulary_size=len(encoder.vocabulary),
             max_tokens=encoder.max_tokens,
             classes=self.parts.classes,
+            # A fold has the shapes of its study, so that the programs of the search serve it.
+            layout=None if self._study is None else self._study.prepare(settings).data.layout,
         )
 
 

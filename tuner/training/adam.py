@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "TouchedRows"]
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Kingma and Ba 2015, algorithm 1; Keras's epsilon
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedRows:
+    """The gradient of those rows of a table that a batch touches.
+
+    `rows` (n,) int32 are their numbers; a row that stands there more than once has the same
+    gradient at each place. `values` are the rows and `gradient` their gradient, both (n, width).
+    """
+
+    rows: Any
+    values: Any
+    gradient: Any
 
 
 class Adam:
@@ -21,10 +35,11 @@ class Adam:
     """
 
     def __init__(self, variables: list[tuple[str, Any, int]]) -> None:
+        # Both moments of a weight lie side by side on the last axis: a touched row's are then read
+        # and written in one go, and writing rows is what a step of a small network spends most on.
         self._moments = {
-            name: (
-                tf.Variable(tf.zeros_like(variable), trainable=False),
-                tf.Variable(tf.zeros_like(variable), trainable=False),
+            name: tf.Variable(
+                tf.zeros([*variable.shape[:-1], 2 * variable.shape[-1]]), trainable=False
             )
             for name, variable, _ in variables
         }
@@ -33,9 +48,8 @@ class Adam:
     def reset(self) -> None:
         """Forget all moments, in place."""
         self._step.assign(0.0)
-        for first, second in self._moments.values():
-            first.assign(tf.zeros_like(first))
-            second.assign(tf.zeros_like(second))
+        for moments in self._moments.values():
+            moments.assign(tf.zeros_like(moments))
 
     def apply(
         self,
@@ -51,7 +65,7 @@ class Adam:
         Parameters
         ----------
         variables, gradients
-            In the same order; a gradient is a tensor or `tf.IndexedSlices`.
+            In the same order; a gradient is a tensor, `TouchedRows` or `tf.IndexedSlices`.
         rates
             Learning rate per layer group, float32 (n_groups,).
         l1, l2
@@ -60,42 +74,52 @@ class Adam:
         step = self._step.assign_add(1.0)
         correction = tf.sqrt(1.0 - tf.pow(BETA_2, step)) / (1.0 - tf.pow(BETA_1, step))
         for (name, variable, group), gradient in zip(variables, gradients, strict=True):
-            first, second = self._moments[name]
+            moments = self._moments[name]
             rate = rates[group] * correction
             if isinstance(gradient, tf.IndexedSlices):
-                _update_rows(variable, first, second, gradient, rate=rate, l1=l1, l2=l2)
+                gradient = _sum_by_row(variable, gradient)
+            if isinstance(gradient, TouchedRows):
+                places = gradient.rows[:, None]
+                total = gradient.gradient + _penalty(gradient.values, l1, l2)
+                new, new_moments = _step(
+                    gradient.values, tf.gather(moments, gradient.rows), total, rate
+                )
+                moments.scatter_nd_update(places, new_moments)
+                variable.scatter_nd_update(places, new)
             else:
                 if name.endswith("kernel"):
-                    gradient = gradient + l1 * tf.sign(variable) + 2.0 * l2 * variable
-                first.assign(BETA_1 * first + (1.0 - BETA_1) * gradient)
-                second.assign(BETA_2 * second + (1.0 - BETA_2) * tf.square(gradient))
-                # Keras's form: epsilon stands beside the uncorrected root.
-                variable.assign_sub(rate * first / (tf.sqrt(second) + EPSILON))
+                    gradient = gradient + _penalty(variable, l1, l2)
+                new, new_moments = _step(variable, moments, gradient, rate)
+                moments.assign(new_moments)
+                variable.assign(new)
 
 
-def _update_rows(
-    variable: Any, first: Any, second: Any, slices: Any, *, rate: Any, l1: Any, l2: Any
-) -> None:
-    """Update the rows of an embedding that occur in the batch.
+def _penalty(values: Any, l1: Any, l2: Any) -> Any:
+    return l1 * tf.sign(values) + 2.0 * l2 * values
 
-    A row that occurs several times has its gradients summed at one of its places (its
-    representative); all its places then write the same new row, so no sorting is needed.
+
+def _step(values: Any, moments: Any, gradient: Any, rate: Any) -> tuple[Any, Any]:
+    """Give the new values and moments; `rate` has the correction of the bias in it."""
+    first, second = tf.split(moments, 2, axis=-1)
+    first = BETA_1 * first + (1.0 - BETA_1) * gradient
+    second = BETA_2 * second + (1.0 - BETA_2) * tf.square(gradient)
+    # Keras's form: epsilon stands beside the uncorrected root.
+    new = values - rate * first / (tf.sqrt(second) + EPSILON)
+    return new, tf.concat([first, second], axis=-1)
+
+
+def _sum_by_row(variable: Any, slices: Any) -> TouchedRows:
+    """Sum the gradients of a row that occurs several times.
+
+    They are summed at one of its places (its representative); all its places then write the same
+    new row, so no sorting is needed.
     """
-    width = variable.shape[1]
     rows = tf.reshape(slices.indices, [-1])
-    values = tf.reshape(slices.values, [-1, width])
+    values = tf.reshape(slices.values, [-1, variable.shape[1]])
     n_places = rows.shape[0]
     place_of_row = tf.tensor_scatter_nd_update(
         tf.zeros([variable.shape[0]], tf.int32), rows[:, None], tf.range(n_places)
     )
     representative = tf.gather(place_of_row, rows)
     summed = tf.math.unsorted_segment_sum(values, representative, n_places)
-    gradient = tf.gather(summed, representative)
-    old = tf.gather(variable, rows)
-    gradient = gradient + l1 * tf.sign(old) + 2.0 * l2 * old
-    new_first = BETA_1 * tf.gather(first, rows) + (1.0 - BETA_1) * gradient
-    new_second = BETA_2 * tf.gather(second, rows) + (1.0 - BETA_2) * tf.square(gradient)
-    new = old - rate * new_first / (tf.sqrt(new_second) + EPSILON)
-    first.scatter_nd_update(rows[:, None], new_first)
-    second.scatter_nd_update(rows[:, None], new_second)
-    variable.scatter_nd_update(rows[:, None], new)
+    return TouchedRows(rows, tf.gather(variable, rows), tf.gather(summed, representative))

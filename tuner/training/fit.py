@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,75 +17,17 @@ from tuner.config import Settings
 from tuner.errors import TrialFailed
 from tuner.models import model_shape
 from tuner.records import EncodedTexts, Report, Scores, StopRequested, TrialOutcome, TrialSeeds
-from tuner.training.buckets import (
-    Bucket,
-    bucket_lengths,
-    make_buckets,
-    passes_per_epoch,
-    plan_epoch,
-)
+from tuner.training.batches import Batches, ahead, make_batches
+from tuner.training.buckets import EpochPlan, passes_per_epoch, plan_epoch
+from tuner.training.data import EvaluationPart, FitData, prediction_batches
 from tuner.training.loss import class_weights
 from tuner.training.metrics import score
-from tuner.training.program import Hyperparameters, Program, TrainTensors, program_for
+from tuner.training.program import Hyperparameters, Program, program_for
 from tuner.training.rates import discriminative_learning_rates
 
-__all__ = ["FitData", "LabelledTexts", "fit", "predict_probabilities", "prepare_fit"]
+__all__ = ["fit", "predict_probabilities"]
 
 SECONDS_PER_CALL = 1.0  # aimed at; a call is never to last longer than two
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledTexts:
-    """Encoded texts with class numbers (n,) int32."""
-
-    texts: EncodedTexts
-    labels: npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True, slots=True)
-class FitData:
-    """What all trials on one set of features share, padded and in memory once.
-
-    `edges` are the padded lengths of the buckets.
-    """
-
-    edges: tuple[int, ...]
-    train: tuple[TrainTensors, ...]
-    train_labels: npt.NDArray[np.int32]
-    validation: tuple[Bucket, ...]
-    validation_labels: npt.NDArray[np.int32]
-    selection: tuple[Bucket, ...]
-    selection_labels: npt.NDArray[np.int32]
-    vocabulary_size: int
-    classes: tuple[str, ...]
-
-
-def prepare_fit(
-    train: LabelledTexts,
-    validation: LabelledTexts,
-    selection: LabelledTexts,
-    *,
-    vocabulary_size: int,
-    max_tokens: int,
-    classes: Sequence[str],
-) -> FitData:
-    """Pad the parts into buckets and put train into the program's memory."""
-    edges = bucket_lengths(train.texts.lengths, max_tokens)
-    buckets = make_buckets(train.texts, edges)
-    return FitData(
-        edges=edges,
-        train=tuple(
-            TrainTensors(tf.constant(bucket.token_ids), tf.constant(train.labels[bucket.rows]))
-            for bucket in buckets
-        ),
-        train_labels=train.labels,
-        validation=tuple(make_buckets(validation.texts, edges)),
-        validation_labels=validation.labels,
-        selection=tuple(make_buckets(selection.texts, edges)),
-        selection_labels=selection.labels,
-        vocabulary_size=vocabulary_size,
-        classes=tuple(classes),
-    )
 
 
 def fit(
@@ -144,26 +87,26 @@ class _Trial:
         self.report = report
         self.stop_requested = stop_requested
         shape = model_shape(
-            settings.model, vocabulary_size=data.vocabulary_size, n_classes=len(data.classes)
+            settings.model,
+            vocabulary_size=data.layout.vocabulary_size,
+            n_classes=len(data.classes),
         )
         self.program = program_for(shape)
         self.direction = 1.0 if settings.direction == "maximize" else -1.0
         self.history: list[dict[str, float]] = []
         self.seconds = dict.fromkeys(
-            ("prepare", "train", "validate", "fine_tune", "re_evaluate"), 0.0
+            ("reset", "compile", "train", "validate", "fine_tune", "re_evaluate"), 0.0
         )
         self.best_value = -math.inf
         self.best_epoch = 0
         self.best_validation: Scores | None = None
-        self.best_weights: Mapping[str, npt.NDArray[np.float32]] = {}
 
     def run(self) -> TrialOutcome:
         training = self.settings.training
         traces = self.program.n_traces
-        started = time.perf_counter()
-        self.program.classifier.configure(self.settings.model)
-        self.program.classifier.reset(self.seeds.weights)
-        self.seconds["prepare"] = time.perf_counter() - started
+        with self._stage("reset"):
+            self.program.classifier.configure(self.settings.model)
+            self.program.classifier.reset(self.seeds.weights)
         self._phase(
             "train",
             first=1,
@@ -172,7 +115,7 @@ class _Trial:
             decay=1.0,
             frozen_depth=0,
         )
-        self.program.classifier.load(self.best_weights)
+        self.program.restore()
         self._phase(
             "fine_tune",
             first=training.epochs + 1,
@@ -181,12 +124,10 @@ class _Trial:
             decay=training.layer_decay,
             frozen_depth=self.settings.model.frozen_depth,
         )
-        started = time.perf_counter()
-        self.program.classifier.load(self.best_weights)
-        selection, _ = _evaluate(
-            self.program, self.data.selection, self.data.selection_labels, self.data.classes
-        )
-        self.seconds["re_evaluate"] = time.perf_counter() - started
+        with self._stage("re_evaluate"):
+            self.program.restore()
+            selection = _evaluate(self.program, self.data.selection, self.data.classes)
+            weights = self.program.classifier.weights()
         if self.best_validation is None:
             raise TrialFailed("no epoch was finished")
         return TrialOutcome(
@@ -196,10 +137,19 @@ class _Trial:
             selection=selection,
             history=tuple(self.history),
             seconds={name: round(spent, 4) for name, spent in self.seconds.items()},
-            weights=self.best_weights,
+            weights=weights,
             n_parameters=self.program.classifier.n_parameters,
             n_traces=self.program.n_traces - traces,
         )
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Measure a stage; what went into compiling stands apart."""
+        started, compiling = time.perf_counter(), self.program.seconds_compiling
+        yield
+        compiling = self.program.seconds_compiling - compiling
+        self.seconds["compile"] += compiling
+        self.seconds[name] += time.perf_counter() - started - compiling
 
     def _phase(
         self, name: str, *, first: int, epochs: int, rate: float, decay: float, frozen_depth: int
@@ -224,16 +174,12 @@ class _Trial:
         without_gain = 0
         phase_best = -math.inf
         for epoch in range(first, first + epochs):
-            started = time.perf_counter()
-            loss = self._train_epoch(
-                epoch, frozen_depth, hyperparameters, ((epoch - first) / epochs, 1 / epochs)
-            )
-            self.seconds[name] += time.perf_counter() - started
-            started = time.perf_counter()
-            validation, _ = _evaluate(
-                self.program, self.data.validation, self.data.validation_labels, self.data.classes
-            )
-            self.seconds["validate"] += time.perf_counter() - started
+            with self._stage(name):
+                loss = self._train_epoch(
+                    epoch, frozen_depth, hyperparameters, ((epoch - first) / epochs, 1 / epochs)
+                )
+            with self._stage("validate"):
+                validation = _evaluate(self.program, self.data.validation, self.data.classes)
             value = validation.value(settings.study.metric)
             if not math.isfinite(value):
                 raise TrialFailed(
@@ -244,7 +190,7 @@ class _Trial:
                 self.best_value = self.direction * value
                 self.best_epoch = epoch
                 self.best_validation = validation
-                self.best_weights = self.program.classifier.weights()
+                self.program.keep(frozen_depth=frozen_depth)
             without_gain = 0 if self.direction * value > phase_best else without_gain + 1
             phase_best = max(phase_best, self.direction * value)
             self.report(epochs_completed=epoch, value=value)
@@ -270,60 +216,66 @@ class _Trial:
                 sizes, batch_size=training.batch_size, steps_min=training.steps_per_epoch_min
             ),
         )
-        orders = [tf.constant(order) for order in plan.orders]
-        row_weights = [tf.constant(weights) for weights in plan.row_weights]
-        total, n_steps, n_before = 0.0, 0, 0
+        total, n_steps = 0.0, 0
         rates, *others = hyperparameters
         n_all = sum(len(order) for order in plan.orders)
-        decays = self.settings.training.schedule == "linear"
-        for turn, piece in enumerate(plan.pieces):
+        for turn, (piece, batches) in enumerate(
+            zip(plan.pieces, ahead(self._batches(plan, frozen_depth)), strict=True)
+        ):
             # The rate falls from piece to piece, whatever the calls they are cut into.
-            done = share_done[0] + share_done[1] * n_before / n_all
-            factor = 1.0 - done if decays else 1.0
-            n_before += piece.stop - piece.start
-            start = piece.start
-            while start < piece.stop:
+            done = share_done[0] + share_done[1] * n_steps / n_all
+            factor = 1.0 - done if training.schedule == "linear" else 1.0
+            length = piece.stop - piece.start
+            start = 0
+            while start < length:
                 self.stop_requested()
-                stop = min(piece.stop, start + _steps_per_call(self.program, piece.bucket))
+                stop = min(length, start + self._steps_per_call(piece.bucket, frozen_depth))
                 began = time.perf_counter()
                 traces = self.program.n_traces
                 total += self.program.train(
-                    self.data.train[piece.bucket],
-                    orders[piece.bucket],
-                    row_weights[piece.bucket],
+                    batches,
                     start=start,
                     stop=stop,
                     frozen_depth=frozen_depth,
-                    hyperparameters=(rates * factor, *others),
+                    hyperparameters=(rates * np.float32(factor), *others),
                     dropout_seed=(self.seeds.dropout + 7_919 * epoch + turn) % 2**31,
                 )
                 if traces == self.program.n_traces:  # a call that compiled says nothing
                     spent = (time.perf_counter() - began) / (stop - start)
-                    self.program.seconds_per_step[piece.bucket] = spent
-                n_steps += stop - start
+                    self.program.seconds_per_step[piece.bucket, frozen_depth] = spent
                 start = stop
+            n_steps += length
             if not math.isfinite(total):
                 raise TrialFailed(f"diverged: the loss is {total} in epoch {epoch}")
         return total / max(1, n_steps)
 
+    def _batches(self, plan: EpochPlan, frozen_depth: int) -> Iterator[Callable[[], Batches]]:
+        """Give for each piece of the plan the call that makes its batches."""
+        layout, batch_size = self.data.layout, self.settings.training.batch_size
+        for piece in plan.pieces:
+            steps = slice(piece.start, piece.stop)
+            yield partial(
+                make_batches,
+                self.data.train[piece.bucket],
+                plan.orders[piece.bucket][steps],
+                plan.row_weights[piece.bucket][steps],
+                vocabulary_size=layout.vocabulary_size,
+                rows_max=layout.rows_max(piece.bucket, batch_size)
+                if self.program.touches_rows(frozen_depth)
+                else None,
+            )
 
-def _steps_per_call(program: Program, bucket: int) -> int:
-    seconds = program.seconds_per_step.get(bucket)
-    return 2 if seconds is None else max(1, int(SECONDS_PER_CALL / max(seconds, 1e-6)))
+    def _steps_per_call(self, bucket: int, frozen_depth: int) -> int:
+        seconds = self.program.seconds_per_step.get((bucket, frozen_depth))
+        return 2 if seconds is None else max(1, int(SECONDS_PER_CALL / max(seconds, 1e-6)))
 
 
-def _evaluate(
-    program: Program,
-    buckets: Sequence[Bucket],
-    labels: npt.NDArray[np.int32],
-    classes: Sequence[str],
-) -> tuple[Scores, npt.NDArray[np.float32]]:
-    pairs = [(bucket.rows, bucket.token_ids) for bucket in buckets]
-    probabilities = program.probabilities(pairs, len(labels))
+def _evaluate(program: Program, part: EvaluationPart, classes: Sequence[str]) -> Scores:
+    probabilities = program.probabilities(part.batches, len(part.labels))
     if not np.isfinite(probabilities).all():
         raise TrialFailed("diverged: the predictions are not finite")
     predicted = probabilities.argmax(axis=1).astype(np.int32)
-    return score(labels, predicted, classes, probabilities=probabilities), probabilities
+    return score(part.labels, predicted, classes, probabilities=probabilities)
 
 
 def predict_probabilities(
@@ -340,5 +292,4 @@ def predict_probabilities(
     program = program_for(shape)
     program.classifier.configure(settings.model)
     program.classifier.load(weights)
-    pairs = [(bucket.rows, bucket.token_ids) for bucket in make_buckets(texts, edges)]
-    return program.probabilities(pairs, len(texts.lengths))
+    return program.probabilities(prediction_batches(texts, edges), len(texts.lengths))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +16,12 @@ import tensorflow as tf
 from tuner.models.classifier import Classifier
 from tuner.models.dropout import Dropout
 from tuner.models.shape import ModelShape
-from tuner.training.adam import Adam
+from tuner.training.adam import Adam, TouchedRows
+from tuner.training.batches import Batches
+from tuner.training.buckets import Bucket
 from tuner.training.loss import cross_entropy
 
-__all__ = ["Hyperparameters", "Program", "TrainTensors", "program_for"]
-
-PREDICTION_BATCH = 256  # always filled up to it, so that scores do not depend on who else is there
+__all__ = ["Hyperparameters", "Program", "program_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,40 +44,40 @@ class Hyperparameters:
         """Give rates (n_groups,), scalars (5,) and class weights (n_classes,), all float32."""
         scalars = [self.l1, self.l2, self.dropout, self.token_dropout, self.label_smoothing]
         return (
-            tf.constant(self.rates, tf.float32),
+            np.array(self.rates, np.float32),
             tf.constant(scalars, tf.float32),
             tf.constant(self.class_weights),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class TrainTensors:
-    """One bucket of the train part in the program's memory: ids (n, length), labels (n,)."""
-
-    token_ids: Any
-    labels: Any
 
 
 class Program:
     """A classifier with its optimizer and compiled functions.
 
     TensorFlow compiles anew for every new shape of the arguments and for every frozen depth;
-    `n_traces` counts that. Trials reset weights and moments in place.
+    `n_traces` counts that and `seconds_compiling` adds up the calls it came up in. Trials reset
+    weights and moments in place; the best weights of a trial are kept beside them.
     """
 
     def __init__(self, shape: ModelShape) -> None:
         self.classifier = Classifier(shape)
         self.adam = Adam(self.classifier.variables())
         self.n_traces = 0
-        self.seconds_per_step: dict[int, float] = {}
+        self.seconds_compiling = 0.0
+        self.seconds_per_step: dict[tuple[int, int], float] = {}
         self._train: dict[int, Any] = {}
         self._predict = tf.function(self._predict_batch, jit_compile=True, autograph=False)
+        self._kept: dict[str, Any] = {}
+
+    # -- training -----------------------------------------------------------------------------
+
+    def touches_rows(self, frozen_depth: int) -> bool:
+        """Say whether a step updates rows of the embedding, and so needs `Batches.rows`."""
+        embedding = self.classifier.embedding
+        return embedding is not None and embedding[1] >= frozen_depth
 
     def train(
         self,
-        data: TrainTensors,
-        order: Any,
-        row_weights: Any,
+        batches: Batches,
         *,
         start: int,
         stop: int,
@@ -87,63 +89,67 @@ class Program:
 
         Parameters
         ----------
-        data
-            Bucket that `order` points into.
-        order, row_weights
-            Tensors (n_steps, batch) int32 and float32.
+        batches
+            With `rows` where `touches_rows` says so.
         frozen_depth
             Layer groups that stay as they are, bit for bit.
         hyperparameters
             `Hyperparameters.tensors()`.
         dropout_seed
-            Seed of this epoch's dropout; every step has its own stream.
+            Seed of these batches' dropout; every step has its own stream.
         """
         if frozen_depth not in self._train:
             self._train[frozen_depth] = self._compile_train(frozen_depth)
-        loss = self._train[frozen_depth](
-            data.token_ids,
-            data.labels,
-            order,
-            row_weights,
-            tf.constant(start),
-            tf.constant(stop),
-            *hyperparameters,
-            tf.constant(dropout_seed, tf.int32),
-        )
-        return float(loss.numpy())
+        with self._watched():
+            loss = self._train[frozen_depth](
+                batches.token_ids,
+                batches.labels,
+                batches.row_weights,
+                batches.rows,
+                np.array([start, stop, dropout_seed], np.int32),
+                *hyperparameters,
+            )
+            return float(loss.numpy())
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        traces, started = self.n_traces, time.perf_counter()
+        yield
+        if self.n_traces > traces:
+            self.seconds_compiling += time.perf_counter() - started
 
     def _compile_train(self, frozen_depth: int) -> Any:
         variables = self.classifier.variables(frozen_depth=frozen_depth)
-        tensors = [variable for _, variable, _ in variables]
 
         def steps(
             token_ids: Any,
             labels: Any,
-            order: Any,
             row_weights: Any,
-            start: Any,
-            stop: Any,
+            rows: Any,
+            run: Any,
             rates: Any,
             scalars: Any,
             class_weights: Any,
-            seed: Any,
         ) -> Any:
             self.n_traces += 1  # runs while tracing only
+            start, stop, seed = tf.unstack(run)
             l1, l2, dropout_rate, token_dropout, label_smoothing = tf.unstack(scalars)
 
             def one_step(step: Any, total: Any) -> tuple[Any, Any]:
-                rows = order[step]
                 dropout = Dropout(dropout_rate, token_dropout, tf.stack([seed, step]))
-                with tf.GradientTape(watch_accessed_variables=False) as tape:
-                    tape.watch(tensors)
-                    loss = cross_entropy(
-                        self.classifier(tf.gather(token_ids, rows), dropout),
-                        tf.gather(labels, rows),
+
+                def forward() -> Any:
+                    return cross_entropy(
+                        self.classifier(tf.cast(token_ids[step], tf.int32), dropout),
+                        labels[step],
                         row_weights=row_weights[step],
                         class_weights=class_weights,
                         label_smoothing=label_smoothing,
                     )
-                gradients = tape.gradient(loss, tensors)
+
+                loss, gradients = self._differentiate(
+                    forward, variables, None if rows is None else rows[step]
+                )
                 self.adam.apply(variables, gradients, rates=rates, l1=l1, l2=l2)
                 return step + 1, total + loss
 
@@ -154,19 +160,45 @@ class Program:
 
         return tf.function(steps, jit_compile=True, autograph=False)
 
+    def _differentiate(
+        self, forward: Any, variables: list[tuple[str, Any, int]], rows: Any
+    ) -> tuple[Any, list[Any]]:
+        """Give the loss and its gradients, those of the embedding by touched rows."""
+        tensors = [variable for _, variable, _ in variables]
+        if rows is None or self.classifier.embedding is None:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(tensors)
+                loss = forward()
+            return loss, tape.gradient(loss, tensors)
+        layer, _ = self.classifier.embedding
+        table = layer.embeddings.value
+        values = tf.gather(table, rows)
+        sources = [values if tensor is table else tensor for tensor in tensors]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(sources)
+            with layer.reading(values):
+                loss = forward()
+        gradients = [tf.convert_to_tensor(found) for found in tape.gradient(loss, sources)]
+        # `[PAD]` also fills up `rows`: all its places shall write the same.
+        is_token = tf.cast(rows != 0, tf.float32)[:, None]
+        return loss, [
+            TouchedRows(rows, values, gradient * is_token) if tensor is table else gradient
+            for tensor, gradient in zip(tensors, gradients, strict=True)
+        ]
+
+    # -- prediction ---------------------------------------------------------------------------
+
     def _predict_batch(self, token_ids: Any) -> Any:
         self.n_traces += 1
         return tf.nn.softmax(self.classifier(token_ids))
 
-    def probabilities(
-        self, buckets: Sequence[tuple[npt.NDArray[np.intp], npt.NDArray[np.int32]]], n: int
-    ) -> npt.NDArray[np.float32]:
+    def probabilities(self, batches: Sequence[Bucket], n: int) -> npt.NDArray[np.float32]:
         """Predict all rows of a part.
 
         Parameters
         ----------
-        buckets
-            Positions (m,) and ids (m, length) per bucket; together they hold every position once.
+        batches
+            See `tuner.training.data.prediction_batches`; together they hold every row once.
         n
             Rows of the part.
 
@@ -176,14 +208,25 @@ class Program:
             Rows add up to 1. A text's row does not depend on the other texts.
         """
         out = np.zeros((n, self.classifier.shape.n_classes), np.float32)
-        for rows, token_ids in buckets:
-            for start in range(0, len(rows), PREDICTION_BATCH):
-                batch = token_ids[start : start + PREDICTION_BATCH]
-                filled = np.zeros((PREDICTION_BATCH, token_ids.shape[1]), np.int32)
-                filled[: len(batch)] = batch
-                probabilities = self._predict(tf.constant(filled)).numpy()
-                out[rows[start : start + PREDICTION_BATCH]] = probabilities[: len(batch)]
+        with self._watched():
+            for batch in batches:
+                out[batch.rows] = self._predict(batch.token_ids).numpy()[: len(batch.rows)]
         return out
+
+    # -- the best weights of a trial ----------------------------------------------------------
+
+    def keep(self, *, frozen_depth: int = 0) -> None:
+        """Keep a copy of the weights above the frozen groups; the others' copies must be true."""
+        for name, variable, _ in self.classifier.variables(frozen_depth=frozen_depth):
+            if name not in self._kept:
+                self._kept[name] = tf.Variable(variable, trainable=False)
+            else:
+                self._kept[name].assign(variable)
+
+    def restore(self) -> None:
+        """Set the weights to those kept."""
+        for name, variable, _ in self.classifier.variables():
+            variable.assign(self._kept[name])
 
 
 _KEPT = 4

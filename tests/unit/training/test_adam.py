@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tuner.training.adam import Adam
+from tuner.training.adam import Adam, TouchedRows
 
 
 def test_dense_updates_equal_keras():
@@ -47,6 +47,22 @@ def test_touched_rows_equal_numpy_and_the_others_stay():
 
     np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-4, atol=1e-6)
     assert np.array_equal(variable.numpy()[[2, 5]], table[[2, 5]])
+
+
+def test_rows_given_once_are_updated_like_those_of_a_lookup():
+    start = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    lookup, given = tf.Variable(start), tf.Variable(start)
+    rows, gradient = tf.constant([4, 1]), tf.constant([[1.0, -2.0, 0.5], [0.1, 0.2, 0.3]])
+    penalties = {"rates": tf.constant([0.1]), "l1": 0.01, "l2": 0.02}
+    one, two = [("e", lookup, 0)], [("e", given, 0)]
+    adam, other = Adam(one), Adam(two)
+
+    for _ in range(3):
+        adam.apply(one, [tf.IndexedSlices(gradient, rows, tf.constant([6, 3]))], **penalties)
+        touched = TouchedRows(rows, tf.gather(given, rows), gradient)
+        other.apply(two, [touched], **penalties)
+
+    np.testing.assert_allclose(given.numpy(), lookup.numpy(), rtol=1e-6)
 
 
 def test_penalties_spare_biases():

@@ -4,9 +4,10 @@ import pytest
 from tuner.config import load_settings
 from tuner.errors import Interrupted, TrialFailed
 from tuner.features import Encoded
+from tuner.models import model_shape
 from tuner.records import TrialSeeds
 from tuner.training import LabelledTexts, fit, prepare_fit
-from tuner.training.program import Program
+from tuner.training.program import Program, program_for
 from tuner.training.rates import discriminative_learning_rates
 
 SETTINGS = {
@@ -63,6 +64,47 @@ def test_same_seeds_give_the_same_weights_bit_for_bit(data):
 
     assert seen == seen_again
     assert all(np.array_equal(first.weights[name], second.weights[name]) for name in first.weights)
+
+
+def test_trials_of_one_shape_and_the_folds_of_a_study_compile_nothing_new(data):
+    run(data, **{"model.frozen_depth": 1})
+    fold = prepare_fit(
+        part(50, 3), part(31, 4), part(15, 5), vocabulary_size=17, max_tokens=3,
+        classes=["a", "b"], layout=data.layout,
+    )  # fmt: skip
+
+    again, _ = run(data, **{"model.frozen_depth": 1, "training.learning_rate": 0.01})
+    other, _ = run(fold, **{"model.frozen_depth": 1})
+
+    assert (again.n_traces, other.n_traces) == (0, 0)
+    assert again.seconds["compile"] == 0.0
+
+
+def test_fold_with_more_words_than_its_study_has_a_layout_of_its_own(data):
+    fold = prepare_fit(
+        part(50, 3), part(31, 4), part(15, 5), vocabulary_size=21, max_tokens=3,
+        classes=["a", "b"], layout=data.layout,
+    )  # fmt: skip
+
+    assert fold.layout.vocabulary_size == 21
+
+
+def test_best_weights_are_given_back_though_later_epochs_were_worse(data):
+    seen = []
+
+    def report(*, epochs_completed, value):
+        seen.append(value)
+        program.classifier.load(ruined) if epochs_completed == 2 else None
+
+    shape = model_shape(settings().model, vocabulary_size=20, n_classes=2)
+    program = program_for(shape)
+    ruined = {name: 0 * value for name, value in program.classifier.weights().items()}
+    changes = {"training.patience": 1, "training.fine_tune_epochs": 0}
+    outcome = fit(settings(**changes), data, seeds=SEEDS, report=report, stop_requested=lambda: 0)
+
+    assert outcome.best_epoch <= 2
+    assert outcome.value > 0.6
+    assert any(value.any() for value in outcome.weights.values())
 
 
 def test_second_phase_begins_at_its_own_step_though_the_first_stopped_early(data):

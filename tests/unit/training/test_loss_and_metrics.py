@@ -2,7 +2,10 @@ import math
 
 import numpy as np
 import pytest
+import sklearn.metrics
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuner.training import score
 from tuner.training.loss import class_weights, cross_entropy
@@ -69,3 +72,26 @@ def test_correlation_of_one_class_alone_is_nought_and_no_warning():
     scores = score(labels, labels, ["a", "b"])
 
     assert (scores.mcc, scores.accuracy) == (0.0, 1.0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40))
+def test_scores_are_those_of_scikit_learn(pairs):
+    labels, predicted = np.array(pairs, np.int32).T
+
+    scores = score(labels, predicted, ["a", "b", "c", "d", "e"])
+
+    present = np.union1d(labels, predicted)
+    precision, recall, f1, support = sklearn.metrics.precision_recall_fscore_support(
+        labels, predicted, labels=present, zero_division=0
+    )
+    assert scores.macro_f1 == pytest.approx(f1.mean())
+    assert scores.weighted_f1 == pytest.approx(np.average(f1, weights=support))
+    assert scores.accuracy == pytest.approx(sklearn.metrics.accuracy_score(labels, predicted))
+    if len(present) > 1:
+        assert scores.mcc == pytest.approx(sklearn.metrics.matthews_corrcoef(labels, predicted))
+    assert list(scores.per_class) == ["abcde"[number] for number in present]
+    for place, row in enumerate(scores.per_class.values()):
+        assert row == pytest.approx(
+            {"precision": precision[place], "recall": recall[place], "f1": f1[place],
+             "support": support[place]}
+        )  # fmt: skip

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tuner.config import ModelSettings
 from tuner.models.dropout import Dropout
+from tuner.models.embedding import TokenEmbedding
 from tuner.models.shape import ModelShape
 
 __all__ = ["Average", "Backbone"]
@@ -28,9 +29,7 @@ class Average(keras.layers.Layer):
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__(name="average")
-        self.embedding = keras.layers.Embedding(
-            shape.vocabulary_size, shape.embedding_width, name="embedding"
-        )
+        self.embedding = TokenEmbedding(shape.vocabulary_size, shape.embedding_width)
         self.dense = keras.layers.Dense(shape.width, activation="relu", name="dense")
         # A number at run time, so that searching it compiles nothing.
         self._pooling_power = tf.Variable(0.0, trainable=False, name="pooling_power")

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tuner.config import ModelSettings
 from tuner.models.dropout import Dropout
+from tuner.models.embedding import TokenEmbedding
 from tuner.models.shape import ModelShape
 
 __all__ = ["Backbone", "BiGRU", "BidirectionalGRU"]
@@ -113,9 +114,7 @@ class BiGRU(keras.layers.Layer):
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__(name="bigru")
-        self.embedding = keras.layers.Embedding(
-            shape.vocabulary_size, shape.embedding_width, name="embedding"
-        )
+        self.embedding = TokenEmbedding(shape.vocabulary_size, shape.embedding_width)
         self.gru = BidirectionalGRU(shape.width)
 
     @staticmethod

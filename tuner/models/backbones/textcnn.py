@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tuner.config import ModelSettings
 from tuner.models.dropout import Dropout
+from tuner.models.embedding import TokenEmbedding
 from tuner.models.shape import ModelShape
 
 __all__ = ["Backbone", "Convolution", "TextCNN"]
@@ -66,9 +67,7 @@ class TextCNN(keras.layers.Layer):
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__(name="textcnn")
-        self.embedding = keras.layers.Embedding(
-            shape.vocabulary_size, shape.embedding_width, name="embedding"
-        )
+        self.embedding = TokenEmbedding(shape.vocabulary_size, shape.embedding_width)
         self.convolutions = [Convolution(size, shape.width) for size in shape.kernel_sizes]
 
     @staticmethod

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tuner.config import ModelSettings
 from tuner.models.dropout import Dropout
+from tuner.models.embedding import TokenEmbedding
 from tuner.models.shape import ModelShape
 
 __all__ = ["Backbone", "Transformer"]
@@ -38,9 +39,7 @@ class Transformer(keras.layers.Layer):
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__(name="transformer")
-        self.embedding = keras.layers.Embedding(
-            shape.vocabulary_size, shape.embedding_width, name="embedding"
-        )
+        self.embedding = TokenEmbedding(shape.vocabulary_size, shape.embedding_width)
         self.blocks = [
             Block(number, shape.embedding_width, shape.width) for number in range(1, N_BLOCKS + 1)
         ]

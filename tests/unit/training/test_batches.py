@@ -1,0 +1,70 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuner.training.batches import TrainBucket, ahead, make_batches, touched_rows_max
+from tuner.training.buckets import PIECE
+
+IDS = np.array([[2, 7, 7, 0], [7, 9, 0, 0], [5, 0, 0, 0]], np.uint16)
+BUCKET = TrainBucket(IDS, np.array([1, 0, 2], np.int32))
+
+
+def batches(order, *, weights=None, rows_max=None):
+    order = np.array(order, np.int32)
+    weights = np.ones(order.shape, np.float32) if weights is None else np.float32(weights)
+    return make_batches(BUCKET, order, weights, vocabulary_size=10, rows_max=rows_max)
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=2, max_size=2), min_size=1, max_size=PIECE))
+def test_own_numbers_of_a_batch_lead_back_to_the_tokens(order):
+    made = batches(order, rows_max=8)
+
+    for step, rows in enumerate(order):
+        assert np.array_equal(made.rows[step][made.token_ids[step]], IDS[rows])
+        assert len(set(made.rows[step]) - {0}) == len(set(IDS[rows].ravel()) - {0})
+
+
+def test_padding_keeps_the_number_nought():
+    made = batches([[1, 2]], rows_max=8)
+
+    assert np.array_equal(made.token_ids[0] == 0, IDS[[1, 2]] == 0)
+
+
+def test_shape_does_not_depend_on_how_many_steps_there_are():
+    one, two = batches([[0, 1]], rows_max=8), batches([[0, 1], [2, 0]], rows_max=8)
+
+    assert one.token_ids.shape == two.token_ids.shape == (PIECE, 2, 4)
+    assert one.rows.shape == two.rows.shape == (PIECE, 8)
+    assert one.row_weights[1:].sum() == 0
+
+
+def test_row_that_fills_up_a_batch_is_an_unknown_token():
+    made = batches([[0, 2]], weights=[[1.0, 0.0]])
+
+    assert made.token_ids[0].tolist() == [[2, 7, 7, 0], [1, 0, 0, 0]]
+    assert made.labels[0, 0] == 1
+
+
+def test_batch_with_more_rows_than_foreseen_is_carried_all_the_same():
+    made = batches([[0, 1]], rows_max=2)
+
+    assert np.array_equal(made.rows[0][made.token_ids[0]], IDS[[0, 1]])
+
+
+def test_room_for_touched_rows_is_enough_and_much_less_than_the_worst_case():
+    generator = np.random.default_rng(3)
+    bucket = TrainBucket(
+        np.minimum(generator.zipf(1.3, (500, 40)), 4999).astype(np.uint16), np.zeros(500, np.int32)
+    )
+
+    room = touched_rows_max(bucket, 32, vocabulary_size=5000)
+
+    assert room < 32 * 40
+    for _ in range(50):
+        rows = generator.permutation(500)[:32]
+        assert len(np.unique(bucket.token_ids[rows])) <= room
+
+
+def test_calls_made_ahead_come_in_their_order():
+    assert list(ahead([lambda n=n: n * n for n in range(5)])) == [0, 1, 4, 9, 16]
+    assert list(ahead([])) == []

@@ -1,0 +1,50 @@
+"""The table of token embeddings, which a training step reads through the rows of its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+__all__ = ["TokenEmbedding"]
+
+
+class TokenEmbedding(keras.layers.Layer):
+    """Embedding lookup whose table can stand aside for the few rows that a batch touches.
+
+    A step of training gathers the batch's rows once, numbers its tokens by them, and updates no
+    others; see `tuner.training.batches`. Everything else looks up the whole table. Number 0 is
+    `[PAD]` in both.
+    """
+
+    def __init__(self, vocabulary_size: int, width: int) -> None:
+        super().__init__(name="embedding")
+        self.vocabulary_size = vocabulary_size
+        self.width = width
+        self.embeddings_initializer = keras.initializers.RandomUniform()
+        self._rows: Any = None
+
+    def build(self, _: Any) -> None:
+        """Create the table (vocabulary_size, width)."""
+        self.embeddings = self.add_weight(
+            shape=(self.vocabulary_size, self.width),
+            initializer=self.embeddings_initializer,
+            name="embeddings",
+        )
+
+    @contextmanager
+    def reading(self, rows: Any) -> Iterator[None]:
+        """Look up `rows` (n, width) in place of the table, while a program is being traced."""
+        self._rows = rows
+        try:
+            yield
+        finally:
+            self._rows = None
+
+    def call(self, token_ids: Any) -> Any:
+        """Map ids (batch, length) of any integer type to (batch, length, width) float32."""
+        table = self.embeddings.value if self._rows is None else self._rows
+        return tf.gather(table, tf.cast(token_ids, tf.int32))

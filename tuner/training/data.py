@@ -1,0 +1,152 @@
+"""What all trials on one set of features share, padded and in memory once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tuner.records import EncodedTexts
+from tuner.training.batches import TrainBucket, touched_rows_max
+from tuner.training.buckets import Bucket, bucket_lengths, make_buckets
+
+__all__ = [
+    "EvaluationPart",
+    "FitData",
+    "LabelledTexts",
+    "Layout",
+    "prediction_batches",
+    "prepare_fit",
+]
+
+PREDICTION_BATCH = 256  # always filled up to it, so that scores do not depend on who else is there
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledTexts:
+    """Encoded texts with class numbers (n,) int32."""
+
+    texts: EncodedTexts
+    labels: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationPart:
+    """Texts to predict, see `prediction_batches`, and their class numbers (n,) int32."""
+
+    batches: tuple[Bucket, ...]
+    labels: npt.NDArray[np.int32]
+
+
+class Layout:
+    """The shapes that decide which compiled programs a study needs.
+
+    A fold of a study has the layout of the study, so that the same programs serve it.
+
+    Parameters
+    ----------
+    edges
+        Padded lengths of the buckets.
+    vocabulary_size
+        Rows of the embedding.
+    train
+        Buckets of the study's train part.
+    """
+
+    def __init__(
+        self, edges: tuple[int, ...], vocabulary_size: int, train: Sequence[TrainBucket]
+    ) -> None:
+        self.edges = edges
+        self.vocabulary_size = vocabulary_size
+        self._train = tuple(train)
+        self._rows_max: dict[tuple[int, int], int] = {}
+
+    def rows_max(self, bucket: int, batch_size: int) -> int:
+        """Say how many rows of the embedding a batch of a bucket touches at most."""
+        key = (bucket, batch_size)
+        if key not in self._rows_max:
+            self._rows_max[key] = touched_rows_max(
+                self._train[bucket], batch_size, vocabulary_size=self.vocabulary_size
+            )
+        return self._rows_max[key]
+
+
+@dataclass(frozen=True, slots=True)
+class FitData:
+    """The prepared parts; the sealed test is not among them."""
+
+    layout: Layout
+    train: tuple[TrainBucket, ...]
+    train_labels: npt.NDArray[np.int32]
+    validation: EvaluationPart
+    selection: EvaluationPart
+    classes: tuple[str, ...]
+
+
+def prepare_fit(
+    train: LabelledTexts,
+    validation: LabelledTexts,
+    selection: LabelledTexts,
+    *,
+    vocabulary_size: int,
+    max_tokens: int,
+    classes: Sequence[str],
+    layout: Layout | None = None,
+) -> FitData:
+    """Pad the parts into buckets.
+
+    Parameters
+    ----------
+    layout
+        Of the study, when these parts are a fold of it. A vocabulary that is larger than the
+        study's gets a layout of its own.
+    """
+    is_given = layout is not None and layout.vocabulary_size >= vocabulary_size
+    edges = (
+        layout.edges
+        if layout is not None and is_given
+        else bucket_lengths(train.texts.lengths, max_tokens)
+    )
+    buckets = tuple(
+        TrainBucket(_smallest(bucket.token_ids, vocabulary_size), train.labels[bucket.rows])
+        for bucket in make_buckets(train.texts, edges)
+    )
+
+    def to_predict(part: LabelledTexts) -> EvaluationPart:
+        return EvaluationPart(prediction_batches(part.texts, edges), part.labels)
+
+    return FitData(
+        layout=layout if layout is not None and is_given
+        else Layout(edges, vocabulary_size, buckets),
+        train=buckets,
+        train_labels=train.labels,
+        validation=to_predict(validation),
+        selection=to_predict(selection),
+        classes=tuple(classes),
+    )  # fmt: skip
+
+
+def prediction_batches(texts: EncodedTexts, edges: Sequence[int]) -> tuple[Bucket, ...]:
+    """Cut texts into batches that are always full, so that a text's company changes nothing.
+
+    Returns
+    -------
+    tuple of Bucket
+        At most `PREDICTION_BATCH` rows each; `token_ids` is (PREDICTION_BATCH, length), with
+        empty texts behind the last row.
+    """
+    batches = []
+    for bucket in make_buckets(texts, edges):
+        for start in range(0, len(bucket.rows), PREDICTION_BATCH):
+            token_ids = bucket.token_ids[start : start + PREDICTION_BATCH]
+            filled = np.zeros((PREDICTION_BATCH, token_ids.shape[1]), np.int32)
+            filled[: len(token_ids)] = token_ids
+            batches.append(Bucket(bucket.rows[start : start + PREDICTION_BATCH], filled))
+    return tuple(batches)
+
+
+def _smallest(token_ids: npt.NDArray[np.int32], vocabulary_size: int) -> npt.NDArray[np.integer]:
+    """Give ids in the smallest type that the program takes."""
+    return token_ids.astype(np.uint16 if vocabulary_size <= 2**16 else np.int32)
