@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
+from tuner.cli.say import say
 from tuner.records import Finding
 
 __all__ = ["show_findings"]
@@ -14,6 +13,6 @@ __all__ = ["show_findings"]
 def show_findings(findings: Sequence[Finding], *, examples: int = 1) -> None:
     """Write findings on stderr, each with its first examples."""
     for finding in findings:
-        click.echo(f"  {finding.count:>8,}  {finding.message}", err=True)
+        say(f"  {finding.count:>8,}  {finding.message}")
         for example in finding.examples[:examples]:
-            click.echo(f"            e.g. {example}", err=True)
+            say(f"            e.g. {example}")

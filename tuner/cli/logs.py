@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,9 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from tuner.cli.say import TAKES_ALL
 from tuner.persist import disk_errors
 
-__all__ = ["FILE_ONLY", "log_to_file", "log_to_stderr"]
+__all__ = ["FILE_ONLY", "LOG_FORMATS", "log_to_file", "log_to_stderr"]
+
+LOG_FORMATS = ("text", "json")
 
 FILE_ONLY = "file_only"
 """Attribute of log records that stderr does not show: a live view shows the same its own way."""
@@ -34,8 +38,15 @@ class _LogFile(logging.FileHandler):
         """Drop the line."""
 
 
-def log_to_stderr(*, verbose: bool, quiet: bool) -> None:
-    """Send the product's log lines to stderr: warnings, then progress, then details."""
+def log_to_stderr(*, verbose: bool, quiet: bool, log_format: str = "text") -> None:
+    """Send the product's log lines to stderr: warnings, then progress, then details.
+
+    Parameters
+    ----------
+    log_format
+        "text" for a person, or "json" for a collector of logs: one object a line, and nothing
+        else on stderr.
+    """
     logger = logging.getLogger("tuner")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
@@ -43,9 +54,28 @@ def log_to_stderr(*, verbose: bool, quiet: bool) -> None:
         logger.removeHandler(handler)
     handler = _CurrentStderr()
     handler.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    if log_format == "json":
+        handler.setFormatter(_json_formatter())
+        setattr(handler, TAKES_ALL, True)
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     handler.addFilter(lambda record: not getattr(record, FILE_ONLY, False))
     logger.addHandler(handler)
+
+
+def _json_formatter() -> logging.Formatter:
+    from pythonjsonlogger.core import RESERVED_ATTRS
+    from pythonjsonlogger.json import JsonFormatter
+
+    return JsonFormatter(
+        "{levelname}{name}{message}",
+        style="{",
+        rename_fields={"levelname": "level", "name": "logger"},
+        static_fields={"host": socket.gethostname(), "pid": os.getpid()},
+        reserved_attrs=[*RESERVED_ATTRS, FILE_ONLY],
+        timestamp="time",
+        json_ensure_ascii=False,
+    )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from tuner import __version__
+from tuner.cli.say import say
 from tuner.errors import Interrupted, TunerError
 from tuner.nearest import did_you_mean
 
@@ -34,7 +35,7 @@ COMMANDS = {
 class _LazyGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args:
-            _say(ctx.get_help())
+            say(ctx.get_help())
             ctx.exit(2)
         return super().parse_args(ctx, args)
 
@@ -81,22 +82,22 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
         )
         return result if isinstance(result, int) else 0
     except click.UsageError as error:
-        _say(f"error: {_one_line(error.format_message())}")
+        say(f"error: {_one_line(error.format_message())}", level=logging.ERROR)
         return 2
     except click.ClickException as error:
-        _say(f"error: {_one_line(error.format_message())}")
+        say(f"error: {_one_line(error.format_message())}", level=logging.ERROR)
         return error.exit_code
     except click.Abort:  # click's word for Ctrl-C
-        _say("stopped")
+        say("stopped")
         return 130
     except Interrupted as error:
-        _say("stopped")
+        say("stopped")
         return error.exit_code
     except TunerError as error:
-        _say(f"error: {_one_line(str(error))}")
+        say(f"error: {_one_line(str(error))}", level=logging.ERROR)
         return error.exit_code
     except KeyboardInterrupt:
-        _say("stopped")
+        say("stopped")
         return 130
     except BrokenPipeError:
         # The reader of our output has gone (`tuner status | head`): nothing is wrong.
@@ -104,9 +105,10 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
         return 0
     except Exception as error:
         logging.getLogger("tuner").debug("unexpected error", exc_info=True)
-        _say(
+        say(
             f"error: unexpected {type(error).__name__}: {_one_line(str(error))} "
-            "(a bug; --verbose shows where)"
+            "(a bug; --verbose shows where)",
+            level=logging.ERROR,
         )
         return 1
 
@@ -120,7 +122,3 @@ def _write_what_cannot_be_encoded_as_escapes() -> None:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)

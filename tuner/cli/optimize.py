@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuner import __version__
-from tuner.cli.options import data_options, output_option, storage_option
+from tuner.cli.options import data_options, output_option, storage_option, watch_options
+from tuner.cli.say import say
 from tuner.masking import mask_url
 from tuner.records import WEIGHTS_KEPT
 
@@ -106,6 +107,7 @@ class _Confirm(click.ParamType[tuple[int, int] | None]):
 @output_option
 @storage_option
 @click.option("--dry-run", is_flag=True, help="Check data and settings, show them, write nothing.")
+@watch_options
 @click.option("--quiet", "-q", is_flag=True, help="Warnings and the result only.")
 @click.option("--verbose", "-v", is_flag=True, help="Every epoch, and tracebacks.")
 @click.option(
@@ -131,6 +133,9 @@ def optimize(
     output: Path,
     storage: str | None,
     dry_run: bool,
+    log_format: str,
+    metrics_port: int | None,
+    metrics_host: str,
     quiet: bool,
     verbose: bool,
     as_json: bool,
@@ -147,10 +152,11 @@ def optimize(
     from tuner.cli.logs import log_to_stderr
     from tuner.cli.settings_from import settings_from
     from tuner.cli.signals import Signals
+    from tuner.cli.watching import alive, watched, watchers
     from tuner.errors import Interrupted
     from tuner.service import ConfirmationPlan, plan_study, run_study
 
-    log_to_stderr(verbose=verbose, quiet=quiet)
+    log_to_stderr(verbose=verbose, quiet=quiet, log_format=log_format)
     flags = {
         "sampler.name": sampler,
         "pruner.name": pruner,
@@ -161,16 +167,20 @@ def optimize(
     }
     with Signals() as signals, ExitStack() as logs:
         try:
+            metrics = None
+            if metrics_port is not None and not dry_run:
+                metrics = logs.enter_context(watched(metrics_host, metrics_port))
             settings = settings_from(data=data, study=study, flags=flags, **options)
             plan = plan_study(settings, storage_url=storage, output=output, study_name=study_name)
             if dry_run:
                 return _show_plan(plan, trials, as_json=as_json)
-            with _view(plan, trials, confirm, quiet=quiet, verbose=verbose) as view:
+            is_live = log_format == "text" and not quiet and not verbose
+            with _view(plan, trials, confirm, is_live=is_live) as view:
                 result = run_study(
                     plan,
                     total=trials,
-                    progress=view,
-                    stop_requested=signals.stop_requested,
+                    progress=watchers(view, metrics, plan.name, plan.settings.direction),
+                    stop_requested=alive(metrics, signals.stop_requested),
                     timeout_seconds=math.inf if timeout is None else timeout,
                     budget_seconds=math.inf if budget is None else budget,
                     stops_when_flat=stop_when_flat,
@@ -178,12 +188,10 @@ def optimize(
                     opened=lambda: _opened(plan, logs, quiet=quiet),
                 )
         except Interrupted as interruption:
-            click.echo(
-                f"stopped; what is finished stays. To continue:\n  {_same_line()}", err=True
-            )
+            say(f"stopped; what is finished stays. To continue:\n  {_same_line()}")
             return interruption.exit_code
     if not quiet and result.findings and result.outcome != "nothing to do":
-        click.echo("data:", err=True)
+        say("data:")
         show_findings(result.findings, examples=0)
     if as_json:
         click.echo(json.dumps(result.best, ensure_ascii=False, indent=2))
@@ -197,7 +205,7 @@ def _opened(plan: StudyPlan, logs: ExitStack, *, quiet: bool) -> None:
 
     logs.enter_context(log_to_file(plan.folder))
     if not quiet:
-        click.echo(f"study {plan.name}, results in {plan.folder}", err=True)
+        say(f"study {plan.name}, results in {plan.folder}")
 
 
 def _same_line() -> str:
@@ -208,12 +216,7 @@ def _same_line() -> str:
 
 
 def _view(
-    plan: StudyPlan,
-    trials: int,
-    confirm: tuple[int, int] | None,
-    *,
-    quiet: bool,
-    verbose: bool,
+    plan: StudyPlan, trials: int, confirm: tuple[int, int] | None, *, is_live: bool
 ) -> LineView | LiveView:
     from rich.console import Console
 
@@ -228,7 +231,7 @@ def _view(
         runs_after=0 if confirm is None else runs_needed(*confirm),
     )
     console = Console(stderr=True)
-    if console.is_terminal and not quiet and not verbose:
+    if console.is_terminal and is_live:
         return LiveView(tally, console, title=plan.name)
     return LineView(tally)
 
@@ -250,7 +253,7 @@ def _show_plan(plan: StudyPlan, trials: int, *, as_json: bool) -> int:
         "data": data_summary(collected.parts),
         "settings": settings_record(plan.settings),
     }
-    click.echo("dry run: nothing is written", err=True)
+    say("dry run: nothing is written")
     show_findings(collected.findings)
     click.echo(json.dumps(shown, ensure_ascii=False, indent=None if as_json else 2))
     return 0

@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["data_options", "default_storage", "output_option", "overrides_of", "storage_option"]
+__all__ = [
+    "data_options",
+    "default_storage",
+    "output_option",
+    "overrides_of",
+    "storage_option",
+    "watch_options",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -53,6 +60,35 @@ storage_option = click.option(
     help="sqlite:///FILE or postgresql://USER@HOST/DATABASE; better in the environment's "
     "OPTUNA_STORAGE when it holds a password.  [default: sqlite:///<output>/tuner.db]",
 )
+
+
+_WATCH = (
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="json: one object a line on stderr, and no live view.",
+    ),
+    click.option(
+        "--metrics-port",
+        type=click.IntRange(0, 65535),
+        help="Serve /metrics for Prometheus and /healthz on this port; 0 takes a free one.",
+    ),
+    click.option(
+        "--metrics-host",
+        default="127.0.0.1",
+        show_default=True,
+        help="Address that --metrics-port listens on.",
+    ),
+)
+
+
+def watch_options(function: Function) -> Function:
+    """Add the options by which a long run is watched: its log's format, its metrics."""
+    for option in reversed(_WATCH):
+        function = option(function)
+    return function
 
 
 def data_options(function: Function) -> Function:

@@ -26,6 +26,18 @@ _BAR_WIDTH_MAX, _BAR_WIDTH_MIN = 30, 10
 _GAP = 2
 
 
+def _finished_event(trial: TrialRecord) -> dict[str, Any]:
+    """Give the fields of a log line in JSON."""
+    return {
+        "event": "trial finished",
+        "trial": trial.number,
+        "state": "retried" if trial.is_retried else trial.state,
+        "value": trial.value,
+        "epochs": len(trial.intermediate),
+        "seconds": trial.seconds,
+    }
+
+
 def _curve(values: list[float]) -> str:
     low, high = min(values), max(values)
     scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
@@ -60,12 +72,16 @@ class LineView:
 
     def trial_started(self, number: int, params: Mapping[str, Any]) -> None:
         """Log the parameters at DEBUG."""
-        _log.debug("trial %d begins with %s", number, dict(params), extra=self._extra)
+        event = {"event": "trial started", "trial": number, "params": dict(params)}
+        _log.debug("trial %d begins with %s", number, dict(params), extra=self._extra | event)
 
     def epoch_finished(self, number: int, epoch: int, value: float) -> None:
         """Log the epoch at DEBUG."""
         metric = self._tally.metric
-        _log.debug("trial %d epoch %d: %s %.4f", number, epoch, metric, value, extra=self._extra)
+        event = {"event": "epoch finished", "trial": number, "epoch": epoch, "value": value}
+        _log.debug(
+            "trial %d epoch %d: %s %.4f", number, epoch, metric, value, extra=self._extra | event
+        )
 
     def trial_finished(self, trial: TrialRecord) -> None:
         """Log what became of the trial."""
@@ -90,7 +106,7 @@ class LineView:
             tally.failed,
             trial.seconds or 0.0,
             duration(tally.seconds_left),
-            extra=self._extra,
+            extra=self._extra | _finished_event(trial),
         )
 
     def confirmation_started(self, n_runs: int, n_done: int, seconds_left: float) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 
+from tuner.counters import CACHE_FOUND, CACHE_MADE, count
 from tuner.errors import CheckpointError
 from tuner.persist.array_file import ArrayFileWriter, open_array_file
 from tuner.persist.atomic import disk_errors, write_json
@@ -106,6 +107,7 @@ class Cache:
                 if arrays is None:
                     return self._made(stage, key, make)
         self.counts[stage, "found"] += 1
+        count(CACHE_FOUND, stage)
         return arrays
 
     def open(self, stage: str, key: str) -> Mapping[str, npt.NDArray[Any]] | None:
@@ -214,6 +216,7 @@ class Cache:
             make(writer)
             writer.finish()
         self.counts[stage, "made"] += 1
+        count(CACHE_MADE, stage)
         arrays = open_array_file(path)
         self._keep_to_limit(path)
         return arrays

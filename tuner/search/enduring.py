@@ -14,6 +14,7 @@ from optuna.storages import RDBStorage
 from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import TrialState
 
+from tuner.counters import STORAGE_RETRIES, count
 from tuner.search import transactions
 from tuner.search.endurance import Endurance, endure
 from tuner.search.transactions import Beat, Propose
@@ -94,6 +95,7 @@ class EnduringStorage(RDBStorage):
 
     def _count_retry(self) -> None:
         self.n_retries += 1
+        count(STORAGE_RETRIES)
 
     def _transaction(self, body: Callable[[Any], Any]) -> Any:
         def once() -> Any:

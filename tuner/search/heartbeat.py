@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import optuna
 from sqlalchemy.exc import SQLAlchemyError
 
+from tuner.counters import HEARTBEATS, count
+
 if TYPE_CHECKING:
     from tuner.search.enduring import EnduringStorage
 
@@ -28,9 +30,6 @@ class Heartbeat:
     The thread outlives every failure of the database: a beat that cannot be written is left out
     and the next one is tried.
     """
-
-    n_beats = 0
-    """Beats written by this process, of all trials."""
 
     def __init__(self, storage: EnduringStorage, trial_id: int) -> None:
         self._storage = storage
@@ -63,7 +62,7 @@ class Heartbeat:
                 self._storage.enduring(
                     lambda: self._storage.record_heartbeat(self._trial_id), check=self._check
                 )
-                Heartbeat.n_beats += 1
+                count(HEARTBEATS)
             except _Ended:
                 break
             except (SQLAlchemyError, optuna.exceptions.StorageInternalError):

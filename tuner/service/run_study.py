@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,6 @@ from tuner.records import (
     Progress,
     StopRequested,
     StudyProgress,
-    TrialRecord,
 )
 from tuner.report import study_note, study_report
 from tuner.search import (
@@ -58,6 +57,7 @@ from tuner.service.finish import open_test
 from tuner.service.label_suspects import study_suspects
 from tuner.service.results import Results
 from tuner.service.study_name import check_study_name
+from tuner.service.watchers import Watchers
 
 __all__ = ["StudyPlan", "StudyResult", "plan_study", "run_study"]
 
@@ -96,29 +96,6 @@ class StudyResult:
     folder: Path
     best: Mapping[str, Any]
     findings: tuple[Finding, ...]
-
-
-class _Both:
-    """Passes progress on to two watchers, the results first."""
-
-    def __init__(self, first: Progress, second: Progress) -> None:
-        self._watchers = (first, second)
-
-    def study_started(self, trials: Sequence[TrialRecord]) -> None:
-        for watcher in self._watchers:
-            watcher.study_started(trials)
-
-    def trial_started(self, number: int, params: Mapping[str, Any]) -> None:
-        for watcher in self._watchers:
-            watcher.trial_started(number, params)
-
-    def epoch_finished(self, number: int, epoch: int, value: float) -> None:
-        for watcher in self._watchers:
-            watcher.epoch_finished(number, epoch, value)
-
-    def trial_finished(self, trial: TrialRecord) -> None:
-        for watcher in self._watchers:
-            watcher.trial_finished(trial)
 
 
 def plan_study(
@@ -300,7 +277,7 @@ def _run_trials(
         outcome = search.run(
             results.pipeline.run_trial,
             total=total,
-            progress=_Both(results, progress),
+            progress=Watchers(results, progress),
             stop_requested=stop_requested,
             keep_weights=results.keep_weights,
             ends_early=ends_early,
