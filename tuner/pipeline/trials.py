@@ -175,10 +175,15 @@ class Pipeline:
         ngrams: int,
         stop_requested: StopRequested,
     ) -> Prepared:
+        features = settings.features
+        if self._study is not None:
+            # No larger than the study's, so that the programs of the search serve the fold.
+            size = len(self._study.prepare(settings).encoder.vocabulary)
+            features = features.model_copy(update={"vocabulary_size": size})
         started = time.perf_counter()
         before = self._cache.counts.copy()
         encoder, encoded = self._stages.features(
-            preprocess, settings.features, self._rows, ngrams=ngrams, stop_requested=stop_requested
+            preprocess, features, self._rows, ngrams=ngrams, stop_requested=stop_requested
         )
         seconds = time.perf_counter() - started
         made = [stage for stage, which in self._cache.counts - before if which == "made"]

@@ -128,6 +128,18 @@ def test_folds_segment_nothing_and_fit_their_own_vocabulary(pipeline, cache):
     assert not set(numbers) & set(prepared.encoder.vocabulary)
 
 
+def test_fold_with_more_words_than_its_study_keeps_the_shapes_of_the_study(pipeline, cache):
+    _, study = prepare(pipeline, cache)
+    parts = pipeline.parts
+    fold = SearchParts((*parts.train, *parts.selection), parts.validation, parts.selection,
+                       parts.classes, parts.fingerprint, 9)  # fmt: skip
+
+    _, prepared = prepare(pipeline.on(fold), cache)
+
+    assert len(prepared.encoder.vocabulary) == len(study.encoder.vocabulary)
+    assert prepared.data.layout is study.data.layout
+
+
 def test_text_that_occurs_twice_is_segmented_once(cache):
     rows = make_rows(60)
     pipeline = Pipeline(parts_of(rows + rows[:30], n_train=60), cache)
