@@ -10,6 +10,7 @@ import numpy as np
 
 from tuner.config import Settings
 from tuner.features import Encoded, Encoder
+from tuner.packed import PackedTokens
 from tuner.persist import StoredModel, read_model
 from tuner.preprocess import tokenize
 from tuner.records import Document, Scores
@@ -36,9 +37,11 @@ class Model:
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Predict raw texts, (len(texts), n_classes) float32, rows adding up to 1."""
-        return self.encoded_probabilities(
-            self._encoder.encode(tokenize(texts, self.settings.preprocess))
-        )
+        return self.token_probabilities(tokenize(texts, self.settings.preprocess))
+
+    def token_probabilities(self, tokens: PackedTokens) -> npt.NDArray[np.float32]:
+        """Predict texts that were cut as `settings.preprocess` says, as `probabilities` does."""
+        return self.encoded_probabilities(self._encoder.encode(tokens))
 
     def encoded_probabilities(self, encoded: Encoded) -> npt.NDArray[np.float32]:
         """Predict texts that were encoded for this model, as `probabilities` does raw ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,6 @@ from tuner.evaluation import (
     score_intervals,
     slice_report,
 )
-from tuner.features import Encoded
 from tuner.persist import SealedTest
 from tuner.pipeline import Model, Pipeline
 from tuner.preprocess import tokenize, with_words
@@ -93,7 +93,15 @@ def open_test(
         models["default"] = str(default.attributes["weights"])
     test = SealedTest(results.folder).open(models)
 
-    tokens["test"] = tokenize([document.text for document in test], preprocess)
+    preprocesses = [
+        preprocess,
+        *(model.settings.preprocess for model in (winner, untuned) if model),
+    ]
+    test_tokens = {
+        found: tokenize([document.text for document in test], found, processes=os.cpu_count() or 1)
+        for found in dict.fromkeys(preprocesses)
+    }
+    tokens["test"] = test_tokens[preprocess]
     labels["test"] = [document.label for document in test]
     bench = _Bench(labels, parts.classes)
     baselines: dict[str, Any] = {
@@ -114,7 +122,9 @@ def open_test(
     predicted["majority"] = bench.test_numbers([majority] * len(test))
     probabilities: dict[str, npt.NDArray[np.float32]] = {}
     if default is not None and untuned is not None:
-        probabilities["default"] = untuned.probabilities([document.text for document in test])
+        probabilities["default"] = untuned.token_probabilities(
+            test_tokens[untuned.settings.preprocess]
+        )
         predicted["default"] = _argmax(probabilities["default"])
         baselines["default"] = {
             "settings": {"trial": default.number},
@@ -122,13 +132,21 @@ def open_test(
             "selection": default.attributes["selection"],
             "test": _short(untuned.evaluate(test, probabilities["default"])),
         }
-    return _judge(results, winner, encoded, test, bench, predicted, probabilities, baselines)
+    measured = {
+        name: (bench.numbers(name), winner.encoded_probabilities(encoded[name]))
+        for name in ("validation", "selection")
+    }
+    measured["test"] = (
+        bench.numbers("test"),
+        winner.token_probabilities(test_tokens[winner.settings.preprocess]),
+    )
+    return _judge(results, winner, measured, test, bench, predicted, probabilities, baselines)
 
 
 def _judge(
     results: Results,
     winner: Model,
-    encoded: Mapping[str, Encoded],
+    measured: Mapping[str, tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]],
     test: Sequence[Document],
     bench: _Bench,
     predicted: Mapping[str, npt.NDArray[np.int32]],
@@ -140,11 +158,6 @@ def _judge(
     seed = derive_seed(settings.study.seed, 0, Stream.EVALUATION)
     n_classes = len(parts.classes)
     documents = {"validation": parts.validation, "selection": parts.selection, "test": test}
-    measured = {
-        name: (bench.numbers(name), winner.encoded_probabilities(encoded[name]))
-        for name in ("validation", "selection")
-    }
-    measured["test"] = (bench.numbers("test"), winner.probabilities([d.text for d in test]))
     truth, probabilities = measured["test"]
     own = _argmax(probabilities)
     comparisons = compare(truth, own, predicted, n_classes=n_classes, seed=seed)
