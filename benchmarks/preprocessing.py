@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,13 @@ def settings_of(segmenter: str) -> Settings:
     return load_settings(overrides=[("preprocess.segmenter", segmenter)])
 
 
+def with_pairs(tokens: list[str]) -> list[str]:
+    out = tokens[:1]
+    for first, second in pairwise(tokens):
+        out += (f"{first}\x1f{second}", second)
+    return out
+
+
 def plain(texts: list[str], settings: Settings) -> int:
     """The same steps as everybody writes them: one `apply` after another, lists of tokens."""
     from collections import Counter
@@ -68,29 +76,32 @@ def plain(texts: list[str], settings: Settings) -> int:
     series = pd.Series(texts)
     cleaned = series.apply(lambda text: normalize(text, settings.preprocess))
     tokens = cleaned.apply(cut)
-    pairs = tokens.apply(
-        lambda row: [
-            part
-            for place, token in enumerate(row)
-            for part in (token, *([f"{token}\x1f{row[place + 1]}"] if row[place + 1 :] else []))
-        ]
-    )
+    pairs = tokens.apply(with_pairs)
     counts: Counter[str] = Counter()
     pairs.apply(lambda row: counts.update(set(row)))
     frequent = [(-n, token) for token, n in counts.items() if n >= (2 if "\x1f" in token else 1)]
     size = settings.features.vocabulary_size - 2
     vocabulary = {token: n for n, (_, token) in enumerate(sorted(frequent)[:size], start=2)}
-    ids = pairs.apply(lambda row: [vocabulary.get(token, 1) for token in row])
+    ids = pairs.apply(lambda row: [vocabulary.get(token, 1) for token in row] or [1])
     return int(ids.apply(sum).sum())
 
 
 def staged(texts: list[str], settings: Settings, cache: Path) -> int:
     stages = Stages(texts, Cache(cache), processes=os.cpu_count() or 1)
-    features = settings.features.model_copy(update={"length_percentile": 100.0})
+    whole = {"length_percentile": 100.0, "max_tokens": 100_000}
+    features = settings.features.model_copy(update=whole)
     _, parts = stages.features(
         settings.preprocess, features, {"train": stages.rows(texts)}, ngrams=2
     )
     return int(parts["train"].flat.sum())
+
+
+def cpu_seconds() -> float:
+    """Give the processor time of this process and of the children it has waited for."""
+    own, children = (
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -98,7 +109,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     texts = texts_of(arguments.data, arguments.documents, arguments.characters)
     settings = settings_of(arguments.segmenter)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
+    started, used = time.perf_counter(), cpu_seconds()
     if arguments.kind == "plain":
         checksum = plain(texts, settings)
     else:
@@ -108,6 +119,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return {
         "seconds": seconds,
+        "cpu_seconds": cpu_seconds() - used,
         "checksum": checksum,
         "texts_mib": before / 1024,
         "peak_mib": peak / 1024,
@@ -140,6 +152,10 @@ def compare(arguments: argparse.Namespace, case: dict[str, Any], rounds: int) ->
     }
     return {
         **case,
+        "cpu_seconds": {
+            kind: round(statistics.median(result["cpu_seconds"] for result in results), 2)
+            for kind, results in found.items()
+        },
         "documents_a_second": {kind: round(value) for kind, value in rate.items()},
         "cold_over_plain": round(rate["cold"] / rate["plain"], 2),
         "warm_over_plain": round(rate["warm"] / rate["plain"], 1),
