@@ -91,6 +91,7 @@ class Search:
         self._grid = (
             Grid(self.space, seed=settings.study.seed) if settings.sampler.name == "grid" else None
         )
+        self._finished: dict[int, TrialRecord] = {}
         self._storage: EnduringStorage = open_storage(storage_url, create=True)
         self._storage.endurance = endurance or Endurance()
         try:
@@ -212,6 +213,8 @@ class Search:
         if trial_id is None:
             return None
         self._study.get_trials(deepcopy=False)  # lets Optuna's cache know of it
+        # As its `ask` does: samplers would count the trials of the first claim for ever.
+        self._study._thread_local.cached_all_trials = None
         frozen = self._storage.get_trial(trial_id)
         origin = int(frozen.user_attrs.get("origin", frozen.number))
         self._study.sampler = build_sampler(
@@ -365,8 +368,19 @@ class Search:
 
     def trials(self) -> list[TrialRecord]:
         """Give all trials but the waiting ones, by number."""
-        records = [freeze(trial) for trial in self._study.get_trials(deepcopy=False)]
-        return [record for record in records if record.state != "waiting"]
+        return [
+            self._frozen(trial)
+            for trial in self._study.get_trials(deepcopy=False)
+            if trial.state != TrialState.WAITING
+        ]
+
+    def _frozen(self, trial: FrozenTrial) -> TrialRecord:
+        record = self._finished.get(trial.number)
+        if record is None:
+            record = freeze(trial)
+            if trial.state.is_finished():  # nothing changes it any more
+                self._finished[trial.number] = record
+        return record
 
     def counts(self) -> dict[str, int]:
         """Count trials, see `count_trials`."""
@@ -397,7 +411,7 @@ class Search:
         self._study.set_user_attr(f"{_CONFIRMATION}{key}", dict(run))
 
     def _record(self, number: int) -> TrialRecord:
-        return next(record for record in self.trials() if record.number == number)
+        return next(record for record in reversed(self.trials()) if record.number == number)
 
 
 def _tried(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

@@ -32,6 +32,9 @@ from tuner.service.versions import versions
 __all__ = ["Results"]
 
 _TABLE_SECONDS = 3.0
+_TABLE_SHARE = (
+    0.02  # of the time: the tables of a long study take longer, and are written less often
+)
 
 
 class Results:
@@ -74,6 +77,8 @@ class Results:
         self._blobs = FolderBlobs(folder / "blobs")
         self._written_best: int | None = None
         self._tables_written = 0.0
+        self._table_pause = _TABLE_SECONDS
+        self._dropped: set[str] = set()
 
     # -- while the study runs -----------------------------------------------------------------
 
@@ -103,7 +108,7 @@ class Results:
             if best is not None and best.number != self._written_best:
                 self._write_best(best, trials, outcome="running", test=None, baselines={})
             self._drop_weights(trials, best)
-            if time.monotonic() - self._tables_written > _TABLE_SECONDS:
+            if time.monotonic() - self._tables_written > self._table_pause:
                 self.write_tables(trials, outcome="running")
 
     # -- files --------------------------------------------------------------------------------
@@ -170,6 +175,7 @@ class Results:
 
     def write_tables(self, trials: Sequence[TrialRecord], *, outcome: str) -> None:
         """Write `trials.csv` and `study.json`."""
+        started = time.monotonic()
         write_text(self.folder / "trials.csv", trials_csv(trials))
         write_json(
             self.folder / "study.json",
@@ -193,6 +199,7 @@ class Results:
             },
         )
         self._tables_written = time.monotonic()
+        self._table_pause = max(_TABLE_SECONDS, (self._tables_written - started) / _TABLE_SHARE)
 
     def stored_model(self, trial: TrialRecord, about: Mapping[str, Any]) -> StoredModel:
         """Give a trial's classifier.
@@ -248,6 +255,9 @@ class Results:
         kept = {trial.attributes.get("weights") for trial in kept_trials}
         for trial in trials:
             digest = trial.attributes.get("weights")
+            if digest is None or digest in kept or digest in self._dropped:
+                continue
             # A running trial's weights lie here before it is told; they may yet win.
-            if trial.state != "running" and digest is not None and digest not in kept:
+            if trial.state != "running":
                 self._blobs.delete(str(digest))
+                self._dropped.add(digest)

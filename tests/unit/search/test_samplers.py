@@ -11,7 +11,7 @@ from tests.fake_trainer import Quiet, run_fake
 from tuner.config import SamplerSettings, load_settings
 from tuner.errors import ConfigError
 from tuner.search import Search, check_sampler
-from tuner.search.sampler import build_sampler
+from tuner.search.sampler import build_sampler, excerpt
 from tuner.search.space import distributions, suggest
 
 RANGES = (
@@ -182,3 +182,41 @@ def test_gp_without_its_extra_is_refused_with_the_command_that_helps(monkeypatch
 
     with pytest.raises(ConfigError, match=r"sampler\.name 'gp'.*pip install 'tuner\[gp\]'"):
         check_sampler(settings(("sampler.name", "gp")))
+
+
+def test_tpe_learns_in_a_study_once_enough_trials_are_finished(tmp_path):
+    search = Search(
+        settings(*ONLY, *RANGES, ("sampler.startup_trials", 4)), fingerprint="f",
+        storage_url=f"sqlite:///{tmp_path / 's.db'}", study_name="s",
+    )  # fmt: skip
+    search.run(
+        run_fake, total=8, progress=Quiet(), stop_requested=lambda: None,
+        keep_weights=lambda *_: "w",
+    )  # fmt: skip
+    search.close()
+
+    study = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 's.db'}")
+    drawn_by_tpe = [
+        trial.number for trial in study.trials
+        if any(name.startswith("tpe:relative_params") for name in trial.system_attrs)
+    ]  # fmt: skip
+    assert drawn_by_tpe == [4, 5, 6, 7]
+
+
+def test_tpe_reads_the_best_and_the_latest_of_many_trials():
+    study = optuna.create_study(direction="maximize")
+    distribution = {"x": optuna.distributions.FloatDistribution(0.0, 1.0)}
+    values = [1.0 if number in (7, 300) else number / 10_000 for number in range(900)]
+    study.add_trials(
+        [
+            optuna.trial.create_trial(value=v, params={"x": 0.5}, distributions=distribution)
+            for v in values
+        ]
+    )
+
+    read = [trial.number for trial in excerpt(study, study.get_trials())]
+
+    assert len(read) == 500
+    assert read[-400:] == list(range(500, 900))
+    assert {7, 300} <= set(read)
+    assert read == sorted(read)
