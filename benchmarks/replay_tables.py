@@ -45,7 +45,7 @@ def _median(startup: int, warmup: int) -> Callable[[], BasePruner]:
 
 def _percentile(share: float, startup: int, warmup: int) -> Callable[[], BasePruner]:
     return lambda: optuna.pruners.PercentilePruner(
-        share, n_startup_trials=startup, n_warmup_steps=warmup
+        share, n_startup_trials=startup, n_warmup_steps=warmup + 1
     )
 
 
@@ -53,22 +53,40 @@ def _patient(patience: int, startup: int, warmup: int) -> Callable[[], BasePrune
     return lambda: optuna.pruners.PatientPruner(_median(startup, warmup)(), patience=patience)
 
 
+def _halving(name: str, first: int, factor: int) -> Callable[[], BasePruner]:
+    return _product(name=name, min_resource=first, reduction_factor=factor)
+
+
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
     "none": _product(name="none"),
     **{f"median {n}/{e}": _median(n, e) for n in (5, 8, 16) for e in (1, 2, 3, 5)},
-    **{f"percentile {p} 8/{e}": _percentile(p, 8, e) for p in (25, 70, 80) for e in (1, 2, 3)},
-    **{f"patient {p} 8/{e}": _patient(p, 8, e) for p in (1,) for e in (1, 3)},
+    **{f"percentile {p} 8/{e}": _percentile(p, 8, e) for p in (25, 75, 90) for e in (1, 2, 3)},
+    **{f"patient 1 8/{e}": _patient(1, 8, e) for e in (1, 3)},
     **{
-        f"hyperband {r}/{f}": _product(name="hyperband", min_resource=r, reduction_factor=f)
-        for r in (1, 2)
-        for f in (2, 3)
+        f"predictive {chance:g} {n}": _product(name="predictive", chance=chance, startup_trials=n)
+        for chance in (0.005, 0.01, 0.02, 0.05)
+        for n in (5, 8, 12)
     },
+    **{f"asha {r}/{f}": _halving("asha", r, f) for r in (1, 2, 3) for f in (2, 3, 4)},
+    **{f"hyperband {r}/{f}": _halving("hyperband", r, f) for r in (1, 2) for f in (2, 3)},
 }
 SAMPLERS: dict[str, dict] = {
     "random": {"name": "random"},
+    "qmc": {"name": "qmc"},
     **{f"tpe {n}": {"name": "tpe", "startup_trials": n} for n in (5, 10, 20, 30)},
+    "cmaes 10": {"name": "cmaes", "startup_trials": 10},
 }
-DEFAULT_PRUNER, DEFAULT_SAMPLER = "median 8/3", "tpe 10"
+DEFAULT_PRUNER, DEFAULT_SAMPLER = "predictive 0.005 8", "tpe 10"
+# TPE costs most of the replay's time: the pruners that matter beside the default.
+BESIDE_TPE = (
+    "none",
+    "median 8/3",
+    "median 16/3",
+    "percentile 90 8/3",
+    "asha 2/3",
+    "hyperband 2/3",
+)
+BESIDE_TPE += (DEFAULT_PRUNER, "predictive 0.01 8", "predictive 0.05 8")
 
 
 @dataclass(frozen=True)
@@ -87,7 +105,8 @@ class Task:
 
 def tasks_of(question: str, tables: Iterable[str], seeds: int) -> list[Task]:
     cells = {
-        "pruners": [(s, p, 1) for s in ("random", DEFAULT_SAMPLER) for p in PRUNERS],
+        "pruners": [("random", p, 1) for p in PRUNERS]
+        + [(DEFAULT_SAMPLER, p, 1) for p in BESIDE_TPE],
         "samplers": [(s, p, 1) for s in SAMPLERS for p in ("none", DEFAULT_PRUNER)],
         "workers": [
             (s, p, w)
@@ -108,8 +127,8 @@ def run(task: Task) -> dict:
     table = _tables[task.table]
     settings = SamplerSettings(**SAMPLERS[task.sampler])
 
-    def build(seed: int):
-        return build_sampler(settings, seed=seed)
+    def build(number: int):
+        return build_sampler(settings, table.space, study_seed=task.seed, number=number)
 
     found = run_study(
         table,

@@ -33,10 +33,9 @@ from optuna.trial import TrialState
 
 from tuner.config import Settings
 from tuner.search.space import distributions, suggest
-from tuner.seeds import Stream, derive_seed
 
 BuildSampler = Callable[[int], BaseSampler]
-"""From a trial's seed to its sampler."""
+"""From a trial's number to its sampler."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +187,7 @@ def run_study(
         number = len(sampler.row_of)
         if number >= limit or (n_epochs is not None and spent >= n_epochs):
             return
-        sampler.inner = build_sampler(derive_seed(seed, number, Stream.SAMPLER))
+        sampler.inner = build_sampler(number)
         trial = study.ask()
         suggest(trial, table.space)
         pace = generator.uniform(0.8, 1.2)

@@ -79,7 +79,7 @@ class _Confirm(click.ParamType[tuple[int, int] | None]):
     help="Name in the storage.  [default: study and 8 digits of data and settings]",
 )
 @click.option("--sampler", metavar="NAME", help="tpe or random.")
-@click.option("--pruner", metavar="NAME", help="median, hyperband or none.")
+@click.option("--pruner", metavar="NAME", help="predictive, median, asha, hyperband or none.")
 @click.option(
     "--metric", metavar="NAME", help="Objective: macro_f1, accuracy, weighted_f1, mcc or log_loss."
 )

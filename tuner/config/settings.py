@@ -207,9 +207,13 @@ class SamplerSettings(_Section):
 class PrunerSettings(_Section):
     """Who stops poor trials; resources are in epochs."""
 
-    name: Literal["asha", "hyperband", "median", "none"] = "median"
+    name: Literal["predictive", "median", "asha", "hyperband", "none"] = "predictive"
     startup_trials: Annotated[int, Field(ge=0)] = 8
-    """`median`: complete trials before anything is pruned."""
+    """`predictive`, `median`: complete trials before anything is pruned."""
+    chance: Annotated[float, Field(gt=0.0, le=0.5)] = 0.005
+    """`predictive`: a trial ends when its chance to be among the best `top` falls below it."""
+    top: Annotated[int, Field(ge=1)] = 5
+    """`predictive`: complete trials that count as the best; the confirmation takes five."""
     warmup_epochs: Annotated[int, Field(ge=0)] = 3
     """`median`: epochs a trial is left alone."""
     min_resource: Annotated[int, Field(ge=1)] = 2

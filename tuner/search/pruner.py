@@ -16,6 +16,7 @@ from optuna.pruners import (
 from optuna.trial import FrozenTrial
 
 from tuner.config import PrunerSettings
+from tuner.search.predictive_pruner import PredictivePruner
 
 __all__ = ["build_pruner"]
 
@@ -61,6 +62,12 @@ def _median(settings: PrunerSettings, _: int) -> BasePruner:
     )
 
 
+def _predictive(settings: PrunerSettings, _: int) -> BasePruner:
+    return PredictivePruner(
+        top=settings.top, chance=settings.chance, startup_trials=settings.startup_trials
+    )
+
+
 def _none(_: PrunerSettings, __: int) -> BasePruner:
     return NopPruner()
 
@@ -70,6 +77,7 @@ _BUILDERS: dict[str, Callable[[PrunerSettings, int], BasePruner]] = {
     "hyperband": _hyperband,
     "median": _median,
     "none": _none,
+    "predictive": _predictive,
 }
 
 

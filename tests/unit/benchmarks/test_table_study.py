@@ -42,7 +42,7 @@ class CutOddRows(BasePruner):
 def replay(table, pruner=None, **budget):
     return run_study(
         table,
-        lambda seed: RandomSampler(seed=seed),
+        lambda number: RandomSampler(seed=number),
         pruner or NopPruner(),
         seed=0,
         **budget,
