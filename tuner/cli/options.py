@@ -23,7 +23,7 @@ _DATA = (
     click.option(
         "--data",
         metavar="PATH|URL",
-        help="CSV, TSV, JSONL or JSON file (also .gz), a folder with one subfolder a "
+        help="CSV, TSV, JSON, JSONL, Parquet or Excel file, a folder with one subfolder a "
         "class, a folder made by `tuner collect`, or a SQLAlchemy URL with --query.",
     ),
     click.option("--query", metavar="SQL", help="Query that gives the rows, for a URL."),

@@ -20,7 +20,8 @@ __all__ = ["predict"]
     "--input",
     "input_file",
     metavar="FILE",
-    help="Table of texts (CSV, TSV, JSONL, JSON), or .txt with one a line, blank ones too.",
+    help="Table of texts (CSV, TSV, JSON, JSONL, Parquet, Excel), or .txt with one a line, "
+    "blank ones too.",
 )
 @click.option(
     "--text",

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 __all__ = [
     "DEFAULT_SPACE",
     "METRIC_DIRECTIONS",
+    "AugmentationSettings",
     "DataSettings",
     "FeatureSettings",
     "ModelSettings",
@@ -164,6 +165,19 @@ class ModelSettings(_Section):
     """`average`: the mean embedding times n_tokens to this power; 0 is the classic mean."""
     frozen_depth: Annotated[int, Field(ge=0)] = 0
     """Layer groups frozen while fine-tuning, counted from the input."""
+    vectors: Annotated[str, Field(min_length=1)] = "none"
+    """File of word vectors to start the embedding from (`.npz`, word2vec `.bin` or text)."""
+    freeze_vectors: bool = False
+    """Keep the embedding as it starts, in both phases (Kim 2014, "static")."""
+
+    @model_validator(mode="after")
+    def _freeze_what_is_given(self) -> ModelSettings:
+        if self.freeze_vectors and self.vectors == "none":
+            raise ValueError(
+                "`freeze_vectors` needs `vectors`, since an embedding drawn at random would never "
+                "learn; got vectors = 'none'"
+            )
+        return self
 
 
 class TrainingSettings(_Section):
@@ -187,6 +201,8 @@ class TrainingSettings(_Section):
     """A phase ends after so many epochs without a better validation value."""
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    focal_gamma: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
+    """Focal loss (Lin et al. 2017): rows that are learnt already count less; 0 is off."""
 
 
 class RegularizationSettings(_Section):
@@ -194,6 +210,27 @@ class RegularizationSettings(_Section):
 
     l1: Penalty = 0.0
     l2: Penalty = 0.0
+
+
+class AugmentationSettings(_Section):
+    """Random changes of train texts, of no other part's; all chances 0 is off."""
+
+    share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    """Share of the texts of a batch that are changed."""
+    deletion: Fraction = 0.0
+    """Chance of a token to be left out (Wei and Zou 2019, section 2)."""
+    swap: Fraction = 0.0
+    """Chance of a token to change places with others that are drawn."""
+    neighbours: Fraction = 0.0
+    """Chance of a token to become one that stands among the same words in train."""
+    noise: Fraction = 0.0
+    """Chance of a token to be misspelt by one character."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether any text is changed."""
+        chances = (self.deletion, self.swap, self.neighbours, self.noise)
+        return self.share > 0 and any(chance > 0 for chance in chances)
 
 
 class SamplerSettings(_Section):
@@ -278,6 +315,7 @@ class Settings(_Section):
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     regularization: RegularizationSettings = RegularizationSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
     sampler: SamplerSettings = SamplerSettings()
     pruner: PrunerSettings = PrunerSettings()
     space: dict[str, SpaceEntry] = Field(default_factory=lambda: dict(DEFAULT_SPACE))

@@ -14,7 +14,14 @@ from tuner.nearest import did_you_mean
 
 __all__ = ["SEARCHABLE_SECTIONS", "apply_params", "searchable_names", "setting_value"]
 
-SEARCHABLE_SECTIONS = ("preprocess", "features", "model", "training", "regularization")
+SEARCHABLE_SECTIONS = (
+    "preprocess",
+    "features",
+    "model",
+    "training",
+    "regularization",
+    "augmentation",
+)
 
 
 def searchable_names() -> tuple[str, ...]:

@@ -1,11 +1,19 @@
 """Vocabulary and encoding, fitted on train alone."""
 
 from tuner.features.encode import Encoded, Encoder, fit_encoder, fit_length
+from tuner.features.replacements import Replacements, fit_replacements
 from tuner.features.store import (
     encoded_from_arrays,
     encoded_to_arrays,
     vocabulary_from_arrays,
     vocabulary_to_arrays,
+)
+from tuner.features.vectors import (
+    Coverage,
+    EmbeddingStart,
+    WordVectors,
+    read_vectors,
+    vectors_width,
 )
 from tuner.features.vocabulary import JOINT, PAD, UNK, build_vocabulary
 
@@ -13,13 +21,20 @@ __all__ = [
     "JOINT",
     "PAD",
     "UNK",
+    "Coverage",
+    "EmbeddingStart",
     "Encoded",
     "Encoder",
+    "Replacements",
+    "WordVectors",
     "build_vocabulary",
     "encoded_from_arrays",
     "encoded_to_arrays",
     "fit_encoder",
     "fit_length",
+    "fit_replacements",
+    "read_vectors",
+    "vectors_width",
     "vocabulary_from_arrays",
     "vocabulary_to_arrays",
 ]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tuner.config import ModelSettings
 from tuner.errors import CheckpointError
 from tuner.models.dropout import Dropout
-from tuner.models.embedding import TokenEmbedding
+from tuner.models.embedding import EmbeddingRows, TokenEmbedding
 from tuner.models.registry import backbone_class
 from tuner.models.shape import ModelShape
 
@@ -85,6 +85,11 @@ class Classifier:
                         sequence = np.random.SeedSequence(seed, spawn_key=(place,))
                         config["seed"] = int(sequence.generate_state(1)[0] >> 1)
                     weight.assign(type(initializer).from_config(config)(weight.shape))
+
+    def start_embedding(self, given: EmbeddingRows) -> None:
+        """Set rows of the embedding to given vectors, see `TokenEmbedding.start_from`."""
+        if self.embedding is not None:
+            self.embedding[0].start_from(given)
 
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:
         """Copy all weights out, by name."""

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-__all__ = ["TokenEmbedding"]
+__all__ = ["EmbeddingRows", "TokenEmbedding"]
+
+
+class EmbeddingRows(Protocol):
+    """Rows of the table that start from given vectors."""
+
+    @property
+    def ids(self) -> npt.NDArray[np.int64]:
+        """Token ids, (n,)."""
+
+    @property
+    def values(self) -> npt.NDArray[np.float32]:
+        """Their vectors, (n, width)."""
 
 
 class TokenEmbedding(keras.layers.Layer):
@@ -34,6 +48,22 @@ class TokenEmbedding(keras.layers.Layer):
             initializer=self.embeddings_initializer,
             name="embeddings",
         )
+
+    def start_from(self, given: EmbeddingRows) -> None:
+        """Set the given rows; the others keep their random values, at the scale of the given.
+
+        Notes
+        -----
+        Kim 2014, "Convolutional Neural Networks for Sentence Classification", section 4.2: words
+        without a vector are drawn from U[-a, a] with the variance of those that have one.
+        """
+        if not len(given.ids):
+            return
+        table = self.embeddings.value.numpy()
+        drawn_up_to = self.embeddings_initializer.get_config()["maxval"]
+        table *= np.sqrt(3.0) * given.values.std() / drawn_up_to
+        table[given.ids] = given.values
+        self.embeddings.assign(table)
 
     @contextmanager
     def reading(self, rows: Any) -> Iterator[None]:

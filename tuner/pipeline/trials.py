@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tuner.config import PreprocessSettings, Settings
-from tuner.features import Encoded, Encoder
+from tuner.features import Coverage, EmbeddingStart, Encoded, Encoder
 from tuner.models import backbone_class
 from tuner.packed import PackedTokens
 from tuner.persist import Cache, StoredModel
+from tuner.pipeline.aids import Aids
 from tuner.pipeline.stages import STAGES, Stages
 from tuner.preprocess import resolve_segmenter
 from tuner.records import Report, SearchParts, StopRequested, TrialOutcome, TrialSeeds
@@ -80,6 +81,7 @@ class Pipeline:
         rows = self._stages.rows([text for part in texts.values() for text in part])
         ends = np.cumsum([len(texts[name]) for name in _PARTS])
         self._rows = dict(zip(_PARTS, np.split(rows, ends[:-1]), strict=True))
+        self._aids: Aids = Aids(None if study is None else study._aids)
         self._resolved: dict[PreprocessSettings, PreprocessSettings] = {}
         self._prepared: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
 
@@ -113,9 +115,19 @@ class Pipeline:
 
         started = time.perf_counter()
         prepared = self.prepare(settings, stop_requested=stop_requested)
+        start = self._embedding_start(settings, prepared)
+        replacements = self._aids.replacements(
+            settings, prepared.encoder, prepared.encoded["train"]
+        )
         seconds = time.perf_counter() - started
         outcome = fit(
-            settings, prepared.data, seeds=seeds, report=report, stop_requested=stop_requested
+            settings,
+            prepared.data,
+            seeds=seeds,
+            report=report,
+            stop_requested=stop_requested,
+            embedding_start=None if start is None else start[0],
+            replacements=replacements,
         )
         return replace(outcome, seconds={"prepare": seconds, **outcome.seconds})
 
@@ -140,6 +152,21 @@ class Pipeline:
             self._prepared.popitem(last=False)
         return prepared
 
+    def vector_coverage(self, settings: Settings) -> Coverage | None:
+        """Say how many words have a vector in `model.vectors`; None without that."""
+        start = self._embedding_start(settings, self.prepare(settings))
+        return None if start is None else start[1]
+
+    def _embedding_start(
+        self, settings: Settings, prepared: Prepared
+    ) -> tuple[EmbeddingStart, Coverage] | None:
+        if settings.model.vectors == "none":
+            return None
+        tokens = self._stages.tokens(prepared.preprocess)
+        return self._aids.embedding_start(
+            settings, prepared.encoder, prepared.encoded["train"], tokens
+        )
+
     def tokens(self, preprocess: PreprocessSettings, name: str) -> PackedTokens:
         """Give the tokens of a part, for the baselines."""
         return self._stages.tokens(preprocess).take(self._rows[name])
@@ -155,6 +182,9 @@ class Pipeline:
             update={
                 "preprocess": prepared.preprocess,
                 "data": settings.data.model_copy(update=nowhere),
+                "model": settings.model.model_copy(
+                    update={"vectors": "none", "freeze_vectors": False}
+                ),
             }
         )
         return StoredModel(

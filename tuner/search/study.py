@@ -396,6 +396,10 @@ class Search:
 
         save_note(self._study, text)
 
+    def note(self, name: str, value: Mapping[str, Any]) -> None:
+        """Keep what was found out about the study as its attribute."""
+        self._study.set_user_attr(name, dict(value))
+
     # -- confirmation -------------------------------------------------------------------------
 
     def confirmations(self) -> dict[str, dict[str, Any]]:

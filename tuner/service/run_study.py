@@ -16,7 +16,6 @@ from tuner.config import Settings, digest, settings_digest
 from tuner.errors import ConfigError, Interrupted, NoCompleteTrial
 from tuner.persist import Cache, open_manifest, probe_folder, read_parts
 from tuner.pipeline import Pipeline
-from tuner.preprocess import check_word_lists
 from tuner.records import (
     ConfirmationProgress,
     Finding,
@@ -28,10 +27,7 @@ from tuner.report import study_note, study_report
 from tuner.search import (
     EndsEarly,
     Search,
-    all_preprocess_choices,
     best_trial,
-    check_sampler,
-    check_space,
     count_trials,
     distributions,
     edge_warnings,
@@ -42,6 +38,7 @@ from tuner.search import (
     storage_errors,
 )
 from tuner.seeds import Stream, derive_seed
+from tuner.service.check_settings import check_settings
 from tuner.service.collect import (
     Collected,
     Sources,
@@ -122,7 +119,7 @@ def plan_study(
     identity = digest([sources.fingerprint, settings_digest(settings)])
     name = study_name or f"{settings.study.name}-{identity[:8]}"
     check_study_name(name)
-    _check_settings(settings)
+    check_settings(settings)
     is_split = _is_split(output / name, name, sources, settings)
     collected = None if is_split else split_sources(sources, settings)
     return StudyPlan(settings, sources, collected, name, url, output)
@@ -177,6 +174,9 @@ def run_study(
         if finished < total:
             # Before the first trial, so that a setting that cannot work ends the run, not a trial.
             results.pipeline.prepare(plan.settings)
+            coverage = results.pipeline.vector_coverage(plan.settings)
+            if coverage is not None:
+                search.note("vectors", coverage.as_json())
         progress.study_started(search.trials())
         ends_early = ends_early_rule(
             results,
@@ -345,14 +345,6 @@ def _finish(
     results.write_tables(trials, outcome=outcome)
     search.set_note(study_note(content, results.findings))
     return StudyResult(outcome, plan.folder, content, results.findings)
-
-
-def _check_settings(settings: Settings) -> None:
-    """Try what a setting names, so that a wrong one ends the run before anything is written."""
-    check_space(settings)
-    check_sampler(settings)
-    for preprocess in all_preprocess_choices(settings):
-        check_word_lists(preprocess)
 
 
 def _is_final(

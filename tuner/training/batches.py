@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from tuner.training.buckets import PIECE
 
-__all__ = ["Batches", "TrainBucket", "ahead", "make_batches", "touched_rows_max"]
+__all__ = ["Batches", "ChangeTexts", "TrainBucket", "ahead", "make_batches", "touched_rows_max"]
 
 UNKNOWN = 1
 _SAMPLE = 64
 _MULTIPLE = 64
 
 T = TypeVar("T")
+ChangeTexts: TypeAlias = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ def make_batches(
     *,
     vocabulary_size: int,
     rows_max: int | None,
+    change: ChangeTexts | None = None,
 ) -> Batches:
     """Gather the texts of some batches.
 
@@ -65,12 +67,17 @@ def make_batches(
     rows_max
         How many rows a batch may touch, see `touched_rows_max`; None leaves the ids as they are.
         A piece with a batch that touches more gets a larger shape, and a program of its own.
+    change
+        Changes the texts gathered, (n, length), before they are numbered.
     """
     n_steps, batch_size = order.shape
     token_ids = np.zeros((PIECE, batch_size, bucket.token_ids.shape[1]), bucket.token_ids.dtype)
     labels = np.zeros((PIECE, batch_size), np.int32)
     weights = np.zeros((PIECE, batch_size), np.float32)
-    token_ids[:n_steps] = bucket.token_ids[order]
+    gathered = bucket.token_ids[order]
+    if change is not None:
+        gathered = change(gathered.reshape(-1, gathered.shape[-1])).reshape(gathered.shape)
+    token_ids[:n_steps] = gathered
     labels[:n_steps] = bucket.labels[order]
     weights[:n_steps] = row_weights
     # A row that fills up is one unknown token: it touches nothing that the others do not know.

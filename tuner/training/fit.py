@@ -16,7 +16,9 @@ import tensorflow as tf
 from tuner.config import Settings
 from tuner.errors import TrialFailed
 from tuner.models import model_shape
+from tuner.models.embedding import EmbeddingRows
 from tuner.records import EncodedTexts, Report, Scores, StopRequested, TrialOutcome, TrialSeeds
+from tuner.training.augment import ReplacementTables, augment
 from tuner.training.batches import Batches, ahead, make_batches
 from tuner.training.buckets import EpochPlan, passes_per_epoch, plan_epoch
 from tuner.training.data import EvaluationPart, FitData, prediction_batches
@@ -27,6 +29,7 @@ from tuner.training.rates import discriminative_learning_rates
 
 __all__ = ["fit", "predict_probabilities"]
 
+AUGMENTATION = 1  # what the seed of a piece is for, beside its order
 SECONDS_PER_CALL = 1.0  # aimed at; a call is never to last longer than two
 
 
@@ -37,6 +40,8 @@ def fit(
     seeds: TrialSeeds,
     report: Report,
     stop_requested: StopRequested,
+    embedding_start: EmbeddingRows | None = None,
+    replacements: ReplacementTables | None = None,
 ) -> TrialOutcome:
     """Run one trial.
 
@@ -55,6 +60,10 @@ def fit(
         Hears of every epoch; may raise to prune.
     stop_requested
         Called between compiled calls; may raise to stop.
+    embedding_start
+        Rows of the embedding that do not start at random; None where `model.vectors` is "none".
+    replacements
+        What tokens of train may be replaced by; None where nothing is augmented.
 
     Raises
     ------
@@ -62,7 +71,10 @@ def fit(
         If the loss or the predictions are no longer finite, or memory runs out.
     """
     try:
-        return _Trial(settings, data, seeds, report, stop_requested).run()
+        trial = _Trial(
+            settings, data, seeds, report, stop_requested, embedding_start, replacements
+        )
+        return trial.run()
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise TrialFailed(
             "out of memory: try a smaller training.batch_size, features.max_tokens or "
@@ -80,12 +92,16 @@ class _Trial:
         seeds: TrialSeeds,
         report: Report,
         stop_requested: StopRequested,
+        embedding_start: EmbeddingRows | None,
+        replacements: ReplacementTables | None,
     ) -> None:
         self.settings = settings
         self.data = data
         self.seeds = seeds
         self.report = report
         self.stop_requested = stop_requested
+        self.embedding_start = embedding_start
+        self.replacements = replacements
         shape = model_shape(
             settings.model,
             vocabulary_size=data.layout.vocabulary_size,
@@ -107,13 +123,18 @@ class _Trial:
         with self._stage("reset"):
             self.program.classifier.configure(self.settings.model)
             self.program.classifier.reset(self.seeds.weights)
+            if self.embedding_start is not None:
+                self.program.classifier.start_embedding(self.embedding_start)
+            n_fixed = 1 if self.settings.model.freeze_vectors else 0
+            if n_fixed:
+                self.program.keep()  # an epoch's best weights are kept above the frozen groups
         self._phase(
             "train",
             first=1,
             epochs=training.epochs,
             rate=training.learning_rate,
             decay=1.0,
-            frozen_depth=0,
+            frozen_depth=n_fixed,
         )
         self.program.restore()
         self._phase(
@@ -122,7 +143,7 @@ class _Trial:
             epochs=training.fine_tune_epochs,
             rate=training.learning_rate * training.fine_tune_scale,
             decay=training.layer_decay,
-            frozen_depth=self.settings.model.frozen_depth,
+            frozen_depth=max(n_fixed, self.settings.model.frozen_depth),
         )
         with self._stage("re_evaluate"):
             self.program.restore()
@@ -166,6 +187,7 @@ class _Trial:
             dropout=settings.model.dropout,
             token_dropout=settings.model.token_dropout,
             label_smoothing=settings.training.label_smoothing,
+            focal_gamma=settings.training.focal_gamma,
             class_weights=class_weights(
                 self.data.train_labels, len(self.data.classes), settings.training.class_weights
             ),
@@ -220,7 +242,7 @@ class _Trial:
         rates, *others = hyperparameters
         n_all = sum(len(order) for order in plan.orders)
         for turn, (piece, batches) in enumerate(
-            zip(plan.pieces, ahead(self._batches(plan, frozen_depth)), strict=True)
+            zip(plan.pieces, ahead(self._batches(epoch, plan, frozen_depth)), strict=True)
         ):
             # The rate falls from piece to piece, whatever the calls they are cut into.
             done = share_done[0] + share_done[1] * n_steps / n_all
@@ -249,10 +271,12 @@ class _Trial:
                 raise TrialFailed(f"diverged: the loss is {total} in epoch {epoch}")
         return total / max(1, n_steps)
 
-    def _batches(self, plan: EpochPlan, frozen_depth: int) -> Iterator[Callable[[], Batches]]:
+    def _batches(
+        self, epoch: int, plan: EpochPlan, frozen_depth: int
+    ) -> Iterator[Callable[[], Batches]]:
         """Give for each piece of the plan the call that makes its batches."""
         layout, batch_size = self.data.layout, self.settings.training.batch_size
-        for piece in plan.pieces:
+        for turn, piece in enumerate(plan.pieces):
             steps = slice(piece.start, piece.stop)
             yield partial(
                 make_batches,
@@ -263,7 +287,22 @@ class _Trial:
                 rows_max=layout.rows_max(piece.bucket, batch_size)
                 if self.program.touches_rows(frozen_depth)
                 else None,
+                change=self._change(epoch, turn),
             )
+
+    def _change(
+        self, epoch: int, turn: int
+    ) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None:
+        """Give what changes the texts of one piece of an epoch; None without augmentation."""
+        if self.replacements is None:
+            return None
+        sequence = np.random.SeedSequence(self.seeds.order, spawn_key=(epoch, turn, AUGMENTATION))
+        return partial(
+            augment,
+            settings=self.settings.augmentation,
+            tables=self.replacements,
+            generator=np.random.default_rng(sequence),
+        )
 
     def _steps_per_call(self, bucket: int, frozen_depth: int) -> int:
         seconds = self.program.seconds_per_step.get((bucket, frozen_depth))

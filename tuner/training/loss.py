@@ -1,4 +1,4 @@
-"""Cross-entropy whose weights and smoothing are tensors."""
+"""Cross-entropy whose weights, smoothing and focus are tensors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ __all__ = ["class_weights", "cross_entropy"]
 
 
 def cross_entropy(
-    logits: Any, labels: Any, *, row_weights: Any, class_weights: Any, label_smoothing: Any
+    logits: Any,
+    labels: Any,
+    *,
+    row_weights: Any,
+    class_weights: Any,
+    label_smoothing: Any,
+    focal_gamma: Any,
 ) -> Any:
     """Give the weighted mean cross-entropy of a batch.
 
@@ -29,11 +35,17 @@ def cross_entropy(
     label_smoothing
         Scalar tensor in [0, 1): share of the target spread evenly over the classes (Szegedy et
         al. 2016, section 7).
+    focal_gamma
+        Scalar tensor, at least 0: a row's loss is multiplied by (1 - probability of its label) to
+        this power, so that what is learnt already counts less (Lin et al. 2017, arXiv:1708.02002,
+        equation 4). 0 is plain cross-entropy.
     """
     log_probabilities = tf.nn.log_softmax(logits)
     target = tf.gather(log_probabilities, labels, batch_dims=1)
     spread = tf.reduce_mean(log_probabilities, axis=-1)
     losses = -(1.0 - label_smoothing) * target - label_smoothing * spread
+    # Held off 0, where the power's gradient is infinite.
+    losses *= tf.pow(tf.maximum(1.0 - tf.exp(target), 1e-6), focal_gamma)
     weights = row_weights * tf.gather(class_weights, labels)
     return tf.reduce_sum(losses * weights) / tf.maximum(tf.reduce_sum(weights), 1e-12)
 

@@ -38,11 +38,15 @@ class Hyperparameters:
     dropout: float
     token_dropout: float
     label_smoothing: float
+    focal_gamma: float
     class_weights: npt.NDArray[np.float32]
 
     def tensors(self) -> tuple[Any, Any, Any]:
-        """Give rates (n_groups,), scalars (5,) and class weights (n_classes,), all float32."""
-        scalars = [self.l1, self.l2, self.dropout, self.token_dropout, self.label_smoothing]
+        """Give rates (n_groups,), scalars (6,) and class weights (n_classes,), all float32."""
+        scalars = [
+            self.l1, self.l2, self.dropout, self.token_dropout, self.label_smoothing,
+            self.focal_gamma,
+        ]  # fmt: skip
         return (
             np.array(self.rates, np.float32),
             tf.constant(scalars, tf.float32),
@@ -133,7 +137,7 @@ class Program:
         ) -> Any:
             self.n_traces += 1  # runs while tracing only
             start, stop, seed = tf.unstack(run)
-            l1, l2, dropout_rate, token_dropout, label_smoothing = tf.unstack(scalars)
+            l1, l2, dropout_rate, token_dropout, label_smoothing, focal = tf.unstack(scalars)
 
             def one_step(step: Any, total: Any) -> tuple[Any, Any]:
                 dropout = Dropout(dropout_rate, token_dropout, tf.stack([seed, step]))
@@ -145,6 +149,7 @@ class Program:
                         row_weights=row_weights[step],
                         class_weights=class_weights,
                         label_smoothing=label_smoothing,
+                        focal_gamma=focal,
                     )
 
                 loss, gradients = self._differentiate(

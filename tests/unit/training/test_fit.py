@@ -3,7 +3,7 @@ import pytest
 
 from tuner.config import load_settings
 from tuner.errors import Interrupted, TrialFailed
-from tuner.features import Encoded
+from tuner.features import EmbeddingStart, Encoded, Replacements
 from tuner.models import model_shape
 from tuner.records import TrialSeeds
 from tuner.training import LabelledTexts, fit, prepare_fit
@@ -40,13 +40,16 @@ def data():
 SEEDS = TrialSeeds(1, 2, 3)
 
 
-def run(data, *, stop=lambda: None, **changes):
+def run(data, *, stop=lambda: None, start=None, replacements=None, **changes):
     seen = []
 
     def report(*, epochs_completed, value):
         seen.append((epochs_completed, value))
 
-    outcome = fit(settings(**changes), data, seeds=SEEDS, report=report, stop_requested=stop)
+    outcome = fit(
+        settings(**changes), data, seeds=SEEDS, report=report, stop_requested=stop,
+        embedding_start=start, replacements=replacements,
+    )  # fmt: skip
     return outcome, seen
 
 
@@ -154,3 +157,67 @@ def test_rates_fall_towards_the_input_by_the_ratio():
     assert discriminative_learning_rates(2.6, decay=2.6, n_groups=3) == pytest.approx(
         (1 / 2.6, 1.0, 2.6)
     )
+
+
+START = EmbeddingStart(np.array([2, 3, 7]), np.eye(3, 4, dtype=np.float32) * 2)
+VECTORS = {"model.vectors": "vectors.npz"}
+
+
+def embeddings(outcome):
+    return outcome.weights["embedding/embedding/embeddings"]
+
+
+def test_frozen_vectors_stay_bit_equal_and_free_ones_learn(data):
+    frozen, _ = run(data, start=START, **VECTORS, **{"model.freeze_vectors": True})
+    free, _ = run(data, start=START, **VECTORS)
+
+    assert np.array_equal(embeddings(frozen)[START.ids], START.values)
+    assert not np.array_equal(embeddings(free)[START.ids], START.values)
+    assert free.value > 0.9
+
+
+def test_words_without_a_vector_start_at_the_scale_of_those_with_one(data):
+    outcome, _ = run(data, start=START, **VECTORS, **{"model.freeze_vectors": True})
+
+    others = np.delete(embeddings(outcome), START.ids, axis=0)
+    bound = np.sqrt(3) * START.values.std()
+    assert np.abs(others).max() <= bound
+    assert np.abs(others).max() > 0.8 * bound
+
+
+def test_trial_after_one_with_vectors_starts_at_random_again(data):
+    before, _ = run(data)
+    run(data, start=START, **VECTORS, **{"model.freeze_vectors": True})
+    after, _ = run(data)
+
+    assert np.array_equal(embeddings(before), embeddings(after))
+
+
+def test_augmentation_repeats_itself_bit_for_bit_and_compiles_nothing(data):
+    tokens = np.arange(20, dtype=np.int32)
+    tables = Replacements(
+        np.roll(tokens, 1)[:, None],
+        tokens[:, None],
+        np.zeros(0, np.int64),
+        np.zeros(0, np.int32),
+        1,
+    )
+    plain, _ = run(data)
+    strengths = {"augmentation.neighbours": 0.2, "augmentation.deletion": 0.1}
+
+    (first, seen), (second, again) = (
+        run(data, replacements=tables, **strengths) for _ in range(2)
+    )
+
+    assert seen == again
+    assert np.array_equal(embeddings(first), embeddings(second))
+    assert not np.array_equal(embeddings(first), embeddings(plain))
+    assert first.n_traces == second.n_traces == 0
+
+
+def test_focal_loss_compiles_nothing_and_changes_the_weights(data):
+    plain, _ = run(data)
+    focal, _ = run(data, **{"training.focal_gamma": 2.0})
+
+    assert focal.n_traces == 0
+    assert not np.array_equal(embeddings(plain), embeddings(focal))

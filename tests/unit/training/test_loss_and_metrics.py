@@ -16,6 +16,7 @@ def loss(**changes):
         "row_weights": tf.constant([1.0, 1.0]),
         "class_weights": tf.constant([1.0, 1.0]),
         "label_smoothing": tf.constant(0.0),
+        "focal_gamma": tf.constant(0.0),
     } | changes
     logits = tf.constant([[math.log(3.0), 0.0], [0.0, 0.0]])  # probabilities 3/4, 1/4; 1/2, 1/2
     return float(cross_entropy(logits, tf.constant([0, 1]), **arguments))
@@ -40,6 +41,30 @@ def test_label_smoothing_spreads_the_target():
 
     # 0.8 of the target, and 0.2 of the mean over both classes
     assert smoothed == pytest.approx(0.8 * math.log(4 / 3) + 0.1 * (math.log(4 / 3) + math.log(4)))
+
+
+def test_focal_loss_makes_what_is_learnt_count_less():
+    # (1 - 3/4)^2 and (1 - 1/2)^2 of the rows' losses
+    expected = (math.log(4 / 3) / 16 + math.log(2) / 4) / 2
+
+    assert loss(focal_gamma=tf.constant(2.0)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_gradient_is_finite_for_a_row_that_is_certain(gamma):
+    logits = tf.Variable([[100.0, -100.0], [-100.0, 100.0]])
+    with tf.GradientTape() as tape:
+        value = cross_entropy(
+            logits,
+            tf.constant([0, 0]),
+            row_weights=tf.ones(2),
+            class_weights=tf.ones(2),
+            label_smoothing=tf.constant(0.0),
+            focal_gamma=tf.constant(gamma),
+        )
+
+    assert np.isfinite(tape.gradient(value, logits).numpy()).all()
+    assert float(value) == pytest.approx(100.0)
 
 
 def test_balanced_weights_are_those_of_scikit_learn():

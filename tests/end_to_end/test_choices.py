@@ -1,0 +1,60 @@
+"""One study with the choices that are off by default, through the real command."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import numpy as np
+import openpyxl
+
+from tests.conftest import BAD, GOOD, NEUTRAL, SMALL, make_rows, run_tuner
+
+OFF = (
+    "training.learning_rate", "training.fine_tune_scale", "regularization.l1",
+    "regularization.l2", "model.dropout", "model.token_dropout", "model.pooling_power",
+)  # fmt: skip
+
+
+def test_grid_over_a_workbook_with_vectors_augmentation_and_focal_loss(tmp_path):
+    book = openpyxl.Workbook()
+    for row in [("text", "label"), *make_rows(60)]:
+        book.active.append(row)
+    book.save(tmp_path / "reviews.xlsx")
+    characters = sorted(set("".join([*GOOD, *BAD, *NEUTRAL])))
+    vectors = np.random.default_rng(0).normal(size=(len(characters), 8))
+    np.savez(tmp_path / "vectors.npz", words=np.array(characters), vectors=vectors)
+    chosen = {
+        "model.backbone": "bigru", "model.width": 8, "model.vectors": "vectors.npz",
+        "preprocess.segmenter": "characters", "training.focal_gamma": 1.0,
+        "augmentation.deletion": 0.1, "augmentation.noise": 0.05, "sampler.name": "grid",
+        "space.model.freeze_vectors": "{choices=[false,true]}",
+    }  # fmt: skip
+    sets = [f"{name}={value}" for name, value in chosen.items()]
+    sets += [f"space.{name}=off" for name in (*OFF, "model.frozen_depth")]
+
+    done = run_tuner(
+        "optimize", "--data", "reviews.xlsx", "--trials", "9", *SMALL,
+        *(argument for each in sets for argument in ("--set", each)),
+        cwd=tmp_path,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "every combination of the grid has been tried" in done.stderr
+    assert "100.0 % of the train tokens" not in done.stderr  # digits have no vector
+    assert f"vectors for {len(characters)} of " in done.stderr
+    (best,) = (tmp_path / "runs").glob("*/best_params.json")
+    content = json.loads(best.read_text(encoding="utf-8"))
+    assert content["outcome"] == "exhausted"
+    assert content["trials"]["complete"] == 2
+    with sqlite3.connect(tmp_path / "runs" / "tuner.db") as database:
+        (written,) = database.execute(
+            "select value_json from study_user_attributes where key = 'vectors'"
+        ).fetchone()
+    assert json.loads(written)["n_found"] == len(characters)
+    predicted = run_tuner(
+        "predict", "--input", "reviews.xlsx", "--model", str(best.parent / "best_model"),
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert predicted.returncode == 0, predicted.stderr
+    assert len(predicted.stdout.splitlines()) == 61

@@ -1,0 +1,65 @@
+"""What is refused before a study is made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tuner.config import load_settings
+from tuner.errors import ConfigError
+from tuner.service.check_settings import check_settings
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    path = tmp_path / "vectors.npz"
+    np.savez(path, words=np.array(["好"]), vectors=np.ones((1, 8)))
+    return str(path)
+
+
+def refusal(*overrides):
+    with pytest.raises(ConfigError) as caught:
+        check_settings(load_settings(overrides=overrides))
+    return str(caught.value)
+
+
+def test_vectors_of_the_embedding_s_width_are_accepted(vectors):
+    check_settings(
+        load_settings(overrides=[("model.vectors", vectors), ("model.embedding_width", 8)])
+    )
+
+
+def test_vectors_of_another_width_are_refused_with_the_width_to_set(vectors):
+    said = refusal(("model.vectors", vectors))
+
+    assert said.startswith("model.embedding_width must be 8, ")
+    assert said.endswith("got 64.")
+
+
+def test_every_searched_file_of_vectors_is_looked_at(vectors):
+    choices = {"choices": ["none", vectors]}
+
+    assert "must be 8" in refusal(("space.model.vectors", choices))
+
+
+def test_width_cannot_be_searched_beside_vectors(vectors):
+    said = refusal(
+        ("model.vectors", vectors), ("space.model.embedding_width", {"choices": [8, 16]})
+    )
+
+    assert said.startswith("space.model.embedding_width: cannot be searched beside model.vectors")
+
+
+def test_missing_file_of_vectors_is_refused(tmp_path):
+    said = refusal(("model.vectors", str(tmp_path / "no.vec")))
+
+    assert said.startswith("model.vectors: ") and "no such file" in said
+
+
+def test_freezing_a_random_embedding_is_refused():
+    with pytest.raises(ConfigError, match="`freeze_vectors` needs `vectors`"):
+        load_settings(overrides=[("model.freeze_vectors", True)])
+
+
+def test_sampler_that_cannot_serve_the_space_is_refused():
+    assert "the sampler grid needs" in refusal(("sampler.name", "grid"))

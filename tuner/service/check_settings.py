@@ -1,0 +1,42 @@
+"""Try what the settings name, before anything is written."""
+
+from __future__ import annotations
+
+from tuner.config import Settings
+from tuner.errors import ConfigError, DataError
+from tuner.features import vectors_width
+from tuner.preprocess import check_word_lists
+from tuner.search import all_preprocess_choices, check_sampler, check_space
+
+__all__ = ["check_settings"]
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise `ConfigError` where a setting cannot work: space, sampler, word lists, vectors."""
+    check_space(settings)
+    check_sampler(settings)
+    for preprocess in all_preprocess_choices(settings):
+        check_word_lists(preprocess)
+    _check_vectors(settings)
+
+
+def _check_vectors(settings: Settings) -> None:
+    searched = settings.space.get("model.vectors")
+    choices = (settings.model.vectors,) if searched is None else searched.choices or ()
+    for path in map(str, choices):
+        if path == "none":
+            continue
+        try:
+            width = vectors_width(path)
+        except DataError as error:
+            raise ConfigError(f"model.vectors: {error}") from error
+        if "model.embedding_width" in settings.space:
+            raise ConfigError(
+                "space.model.embedding_width: cannot be searched beside model.vectors, whose "
+                f"vectors have {width} numbers; take it out with space.model.embedding_width=off."
+            )
+        if settings.model.embedding_width != width:
+            raise ConfigError(
+                f"model.embedding_width must be {width}, the numbers of a vector in {path}; got "
+                f"{settings.model.embedding_width}."
+            )
