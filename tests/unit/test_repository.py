@@ -13,15 +13,20 @@ import yaml
 from tests.conftest import ROOT
 from tuner.cli.main import COMMANDS
 
+READMES = ("README.md", "README.zh-CN.md")
+
 
 def read(name):
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def test_every_command_is_in_both_readmes():
+OF_OPERATORS = {"worker": "docs/workers.md", "submit": "docs/workers.md"}
+
+
+def test_every_command_is_in_both_readmes_and_those_of_operators_in_their_page():
     for name in COMMANDS:
-        assert f"tuner {name}" in read("README.md")
-        assert f"tuner {name}" in read("README.zh-CN.md")
+        for page in [OF_OPERATORS[name]] if name in OF_OPERATORS else READMES:
+            assert f"tuner {name}" in read(page)
 
 
 def test_every_setting_is_documented():

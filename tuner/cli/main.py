@@ -22,6 +22,8 @@ __all__ = ["cli", "run_command"]
 # same name. The help stands here so that `tuner --help` loads none of them.
 COMMANDS = {
     "optimize": "Search the best fine-tuned classifier for a table of labelled texts.",
+    "worker": "Run trials of studies that are in a storage.",
+    "submit": "Register a study for workers, and return.",
     "status": "Show the studies of a storage, or the trials of one.",
     "best": "Show the best trial of a study.",
     "predict": "Predict texts with a study's best model.",

@@ -101,6 +101,18 @@ class _Confirm(click.ParamType[tuple[int, int] | None]):
     show_default=True,
     help="Run the best K trials again on up to SEEDS fresh seeds; the best mean wins. Or none.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes on this machine that share the trials.  [default: this one alone]",
+)
+@click.option(
+    "--blobs",
+    type=click.Choice(["folder", "database"]),
+    default="folder",
+    show_default=True,
+    help="Where weights lie, and data for `tuner worker` elsewhere: --output, or the storage.",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="Study seed.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs of phase one.")
 @click.option("--fine-tune-epochs", type=click.IntRange(min=0), help="Epochs of phase two.")
@@ -127,6 +139,8 @@ def optimize(
     budget: float | None,
     stop_when_flat: bool,
     confirm: tuple[int, int] | None,
+    workers: int | None,
+    blobs: Any,
     seed: int | None,
     epochs: int | None,
     fine_tune_epochs: int | None,
@@ -175,7 +189,7 @@ def optimize(
             if dry_run:
                 return _show_plan(plan, trials, as_json=as_json)
             is_live = log_format == "text" and not quiet and not verbose
-            with _view(plan, trials, confirm, is_live=is_live) as view:
+            with _view(plan, trials, confirm, workers or 1, is_live=is_live) as view:
                 result = run_study(
                     plan,
                     total=trials,
@@ -185,6 +199,8 @@ def optimize(
                     budget_seconds=math.inf if budget is None else budget,
                     stops_when_flat=stop_when_flat,
                     confirmation=None if confirm is None else ConfirmationPlan(*confirm),
+                    workers=workers or 0,
+                    blobs=blobs,
                     opened=lambda: _opened(plan, logs, quiet=quiet),
                 )
         except Interrupted as interruption:
@@ -216,7 +232,12 @@ def _same_line() -> str:
 
 
 def _view(
-    plan: StudyPlan, trials: int, confirm: tuple[int, int] | None, *, is_live: bool
+    plan: StudyPlan,
+    trials: int,
+    confirm: tuple[int, int] | None,
+    workers: int,
+    *,
+    is_live: bool,
 ) -> LineView | LiveView:
     from rich.console import Console
 
@@ -229,6 +250,7 @@ def _view(
         plan.settings.study.metric,
         plan.settings.direction,
         runs_after=0 if confirm is None else runs_needed(*confirm),
+        workers=workers,
     )
     console = Console(stderr=True)
     if console.is_terminal and is_live:

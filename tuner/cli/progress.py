@@ -138,16 +138,15 @@ class LineView:
 
 
 class LiveView:
-    """A view that is redrawn in place: counts, the running trial's curve, the best so far."""
+    """A view that is redrawn in place: counts, curves of the running trials, the best so far."""
 
     def __init__(self, tally: Tally, console: Console, *, title: str) -> None:
         self._tally = tally
         self._lines = LineView(tally, is_shown=False)
         self._console = console
         self._title = title
-        self._running: int | None = None
-        self._curve: list[float] = []
-        self._params: Mapping[str, Any] = {}
+        self._running: dict[int, Mapping[str, Any]] = {}
+        self._curves: dict[int, list[float]] = {}
         self._began = time.monotonic()
         self._live = Live(
             console=console, get_renderable=self._render, refresh_per_second=4, transient=False
@@ -162,7 +161,7 @@ class LiveView:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._running = None
+        self._running = {}
         if self._live.is_started:
             self._live.__exit__(kind, error, traceback)
 
@@ -174,17 +173,18 @@ class LiveView:
     def trial_started(self, number: int, params: Mapping[str, Any]) -> None:
         """Show the new trial."""
         self._lines.trial_started(number, params)
-        self._running, self._params, self._curve = number, params, []
+        self._running[number], self._curves[number] = params, []
 
     def epoch_finished(self, number: int, epoch: int, value: float) -> None:
         """Lengthen the curve."""
         self._lines.epoch_finished(number, epoch, value)
-        self._curve = [*self._curve, value]
+        self._curves[number] = [*self._curves.get(number, ()), value]
 
     def trial_finished(self, trial: TrialRecord) -> None:
         """Count the trial."""
         self._lines.trial_finished(trial)  # counts it too
-        self._running = None
+        self._running.pop(trial.number, None)
+        self._curves.pop(trial.number, None)
 
     def confirmation_started(self, n_runs: int, n_done: int, seconds_left: float) -> None:
         """Show the confirmation in the place of the running trial."""
@@ -228,17 +228,11 @@ class LiveView:
                 f"  trial {best.number}  {_short_params(best.params)}",
             )
         )
-        running = Text("running  —")
+        # A copy: this is drawn by a thread of its own.
+        running = [self._running_line(*item) for item in list(self._running.items())]
         if confirmation is not None:
-            running = _confirmation_line(confirmation)
-        elif self._running is not None:
-            curve = (
-                f"{_curve(self._curve)} {self._curve[-1]:.4f}" if self._curve else "first epoch"
-            )
-            running = Text(
-                f"running  trial {self._running}  {curve}  {_short_params(self._params)}"
-            )
-        lines = [best_line, running]
+            running = [_confirmation_line(confirmation)]
+        lines = [best_line, *(running or [Text("running  —")])]
         if tally.last_failure is not None:
             reason = " ".join(str(tally.last_failure.attributes.get("failure")).split())
             lines.append(
@@ -248,6 +242,11 @@ class LiveView:
             line.no_wrap = True
             line.overflow = "ellipsis"
         return Group(head, row, *lines)
+
+    def _running_line(self, number: int, params: Mapping[str, Any]) -> Text:
+        curve = self._curves.get(number)
+        shown = f"{_curve(curve)} {curve[-1]:.4f}" if curve else "first epoch"
+        return Text(f"running  trial {number}  {shown}  {_short_params(params)}")
 
 
 def _confirmation_line(tally: ConfirmationTally) -> Text:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,53 +12,104 @@ from typing import Any
 import click
 
 from tuner.cli.options import default_storage, output_option, storage_option
+from tuner.records import TrialRecord
 
 __all__ = ["status"]
+
+_WATCH_SECONDS = 2.0
 
 
 @click.command()
 @click.option("--study-name", metavar="NAME", help="Show the trials of this study.")
 @output_option
 @storage_option
+@click.option("--watch", is_flag=True, help="Show it again every two seconds, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
-def status(*, study_name: str | None, output: Path, storage: str | None, as_json: bool) -> None:
-    """Show the studies of a storage, or the trials of one.
+def status(
+    *, study_name: str | None, output: Path, storage: str | None, watch: bool, as_json: bool
+) -> None:
+    """Show the studies of a storage with their workers, or the trials of one.
 
     Example: tuner status --storage sqlite:///runs/tuner.db
     """
-    from tuner.search import list_studies, read_trials, storage_errors
+    from tuner.cli.signals import interrupting_signals
+    from tuner.search import storage_errors
 
     url = default_storage(storage, output)
     with storage_errors(url):
-        if study_name is not None:
-            trials = read_trials(url, study_name)
-            if as_json:
-                click.echo(json.dumps([asdict(trial) for trial in trials], ensure_ascii=False))
-                return
-            click.echo(f"{'trial':>6}  {'state':<9}{'value':>8}{'epochs':>8}{'seconds':>9}")
-            for trial in trials:
-                state = "retried" if trial.is_retried else trial.state
-                value = "" if trial.value is None else f"{trial.value:.4f}"
-                seconds = "" if trial.seconds is None else f"{trial.seconds:.1f}"
-                epochs = len(trial.intermediate)
-                click.echo(f"{trial.number:>6}  {state:<9}{value:>8}{epochs:>8}{seconds:>9}")
+        if not watch:
+            click.echo(_shown(url, study_name, as_json=as_json))
             return
-        studies: list[dict[str, Any]] = list_studies(url)
+        with interrupting_signals():
+            while True:
+                shown = _shown(url, study_name, as_json=as_json)
+                click.clear()
+                click.echo(shown)
+                time.sleep(_WATCH_SECONDS)
+
+
+def _shown(url: str, study_name: str | None, *, as_json: bool) -> str:
+    from tuner.search import list_studies, read_trials
+
+    if study_name is not None:
+        trials = read_trials(url, study_name)
+        if as_json:
+            return json.dumps([asdict(trial) for trial in trials], ensure_ascii=False)
+        return "\n".join(_trial_lines(trials))
+    studies: list[dict[str, Any]] = list_studies(url)
     if as_json:
-        click.echo(json.dumps(studies, ensure_ascii=False))
-        return
+        return json.dumps(studies, ensure_ascii=False)
     if not studies:
-        click.echo("the storage has no studies yet")
-        return
+        return "the storage has no studies yet"
+    return "\n".join([*_study_lines(studies), *_worker_lines(studies)])
+
+
+def _trial_lines(trials: Sequence[TrialRecord]) -> Iterator[str]:
+    yield f"{'trial':>6}  {'state':<9}{'value':>8}{'epochs':>8}{'seconds':>9}"
+    for trial in trials:
+        state = "retried" if trial.is_retried else trial.state
+        value = "" if trial.value is None else f"{trial.value:.4f}"
+        seconds = "" if trial.seconds is None else f"{trial.seconds:.1f}"
+        epochs = len(trial.intermediate)
+        yield f"{trial.number:>6}  {state:<9}{value:>8}{epochs:>8}{seconds:>9}"
+
+
+def _study_lines(studies: Sequence[dict[str, Any]]) -> Iterator[str]:
     width = max(len(study["study"]) for study in studies) + 2
-    click.echo(f"{'study':<{width}}{'finished':>9}{'pruned':>8}{'failed':>8}{'running':>9}  best")
+    yield (
+        f"{'study':<{width}}{'finished':>10}{'pruned':>8}{'failed':>8}{'running':>9}"
+        f"{'per hour':>10}{'left':>9}  best"
+    )
     for study in studies:
         best = (
             "none yet"
             if study["best"] is None
             else f"{study['metric']} {study['best']:.4f} (trial {study['best_trial']})"
         )
-        click.echo(
-            f"{study['study']:<{width}}{study['finished']:>9}{study['pruned']:>8}"
-            f"{study['failed']:>8}{study['running']:>9}  {best}"
+        total = study["total"]
+        finished = str(study["finished"]) if total is None else f"{study['finished']}/{total}"
+        rate = "" if study["trials_per_hour"] is None else f"{study['trials_per_hour']:.0f}"
+        yield (
+            f"{study['study']:<{width}}{finished:>10}{study['pruned']:>8}{study['failed']:>8}"
+            f"{study['running']:>9}{rate:>10}{_left(study):>9}  {best}"
+        )
+
+
+def _left(study: dict[str, Any]) -> str:
+    seconds = study["seconds_left"]
+    # A rate says nothing about a study that nobody works on.
+    if not seconds or not study["workers"]:
+        return ""
+    return f"{seconds} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _worker_lines(studies: Sequence[dict[str, Any]]) -> Iterator[str]:
+    workers = [(study["study"], worker) for study in studies for worker in study["workers"]]
+    if workers:
+        yield ""
+        yield "workers:"
+    for name, worker in workers:
+        yield (
+            f"  {worker['host']} pid {worker['pid']}: {name} trial {worker['trial']}, "
+            f"last beat {worker['beat_seconds_ago']:.0f} s ago"
         )

@@ -18,10 +18,15 @@ class Tally:
     ----------
     runs_after
         Runs of the confirmation that follows the search.
+    workers
+        Processes that share the trials; the confirmation runs in one.
     """
 
-    def __init__(self, total: int, metric: str, direction: str, *, runs_after: int = 0) -> None:
+    def __init__(
+        self, total: int, metric: str, direction: str, *, runs_after: int = 0, workers: int = 1
+    ) -> None:
         self.total = total
+        self._workers = workers
         self.metric = metric
         self.direction = direction
         self._runs_after = runs_after
@@ -80,7 +85,8 @@ class Tally:
             return math.inf
         whole = self._seconds_complete[1:][-20:] or recent
         n_left = max(0, self.total - self.finished)
-        return n_left * statistics.fmean(recent) + self._runs_after * statistics.fmean(whole)
+        ahead = n_left * statistics.fmean(recent) / self._workers
+        return ahead + self._runs_after * statistics.fmean(whole)
 
 
 class ConfirmationTally:

@@ -8,6 +8,7 @@ from tuner.search.reading import (
     best_trial,
     count_trials,
     list_studies,
+    open_studies,
     read_trials,
     top_trials,
 )
@@ -23,18 +24,22 @@ from tuner.search.storage import (
     probe_storage,
     storage_errors,
 )
-from tuner.search.study import EndsEarly, Search
+from tuner.search.study import EndsEarly, Search, check_failures
+from tuner.search.terms import BlobPlace, StudyTerms
 
 __all__ = [
+    "BlobPlace",
     "EdgeWarning",
     "EndsEarly",
     "Endurance",
     "Search",
+    "StudyTerms",
     "all_params",
     "all_preprocess_choices",
     "artifact_store",
     "best_trial",
     "cached_storage",
+    "check_failures",
     "check_sampler",
     "check_space",
     "close_storage",
@@ -45,6 +50,7 @@ __all__ = [
     "list_studies",
     "mask",
     "open_storage",
+    "open_studies",
     "parameter_importances",
     "parse_url",
     "probe_storage",

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import optuna
+from pydantic import ValidationError
 
 from tuner.config import Settings, settings_digest, settings_record
+from tuner.config.complaints import as_config_error
 from tuner.errors import ConfigError
 
-__all__ = ["differences", "write_or_compare"]
+__all__ = ["differences", "stored_settings", "write_or_compare"]
 
 
 def write_or_compare(study: optuna.Study, settings: Settings, fingerprint: str) -> None:
@@ -47,6 +49,33 @@ def write_or_compare(study: optuna.Study, settings: Settings, fingerprint: str) 
         raise ConfigError(
             f"--study-name {name!r} was made with other settings: " + "; ".join(found[:5]) + "."
         )
+
+
+def stored_settings(name: str, attributes: Mapping[str, Any]) -> Settings:
+    """Read the settings that a study was made with.
+
+    Raises
+    ------
+    ConfigError
+        If it was made by another program, or by a version of tuner whose settings mean something
+        else here.
+    """
+    if "settings_digest" not in attributes:
+        raise ConfigError(f"--study-name {name!r} is a study that tuner did not make.")
+    try:
+        settings = Settings.model_validate(attributes["settings"])
+    except ValidationError as error:
+        raise ConfigError(
+            f"--study-name {name!r} was made by another version of tuner: {as_config_error(error)}"
+        ) from error
+    if settings_digest(settings) != attributes["settings_digest"]:
+        found = differences(attributes["settings"], settings_record(settings))
+        raise ConfigError(
+            f"--study-name {name!r} was made by another version of tuner: "
+            + ("; ".join(found[:5]) or "its settings have another digest here")
+            + "."
+        )
+    return settings
 
 
 def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

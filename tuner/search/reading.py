@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
+from optuna.trial import TrialState
 
 from tuner.config import did_you_mean
 from tuner.errors import ConfigError
 from tuner.records import TrialRecord
+from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
 from tuner.search.storage import close_storage, open_storage
+from tuner.search.terms import read_terms
+from tuner.search.transactions import Beat
 
 __all__ = [
     "best_trial",
     "check_known",
     "count_trials",
     "list_studies",
+    "open_studies",
     "read_trials",
     "top_trials",
 ]
+
+_FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def best_trial(trials: Sequence[TrialRecord], direction: str) -> TrialRecord | None:
@@ -86,10 +94,31 @@ def read_trials(storage_url: str, study_name: str) -> list[TrialRecord]:
         close_storage(storage)
 
 
-def _summary(storage: RDBStorage, name: str) -> dict[str, Any]:
+def open_studies(storage_url: str) -> list[str]:
+    """Give the studies that still need trials, by the terms of their starters."""
+    storage = open_storage(storage_url, create=False)
+    try:
+        found = []
+        for study in storage.get_all_studies():
+            terms = read_terms(study.user_attrs)
+            if terms is None or terms.closed:
+                continue
+            trials = storage.get_all_trials(study._study_id, deepcopy=False, states=_FINISHED)
+            if len(trials) < terms.total:
+                found.append(study.study_name)
+        return found
+    finally:
+        close_storage(storage)
+
+
+def _summary(storage: EnduringStorage, name: str) -> dict[str, Any]:
     study, trials = _load(storage, name)
     direction = study.direction.name.lower()
     best = best_trial(trials, direction)
+    terms = read_terms(study.user_attrs)
+    finished = count_trials(trials)["finished"]
+    rate = _trials_per_hour(trials)
+    left = None if terms is None or not rate else 3600 * max(0, terms.total - finished) / rate
     return {
         "study": name,
         "metric": (study.metric_names or ["value"])[0],
@@ -97,7 +126,34 @@ def _summary(storage: RDBStorage, name: str) -> dict[str, Any]:
         **count_trials(trials),
         "best": None if best is None else best.value,
         "best_trial": None if best is None else best.number,
+        "total": None if terms is None else terms.total,
+        "closed": "" if terms is None else terms.closed,
+        "trials_per_hour": None if rate is None else round(rate, 1),
+        "seconds_left": None if left is None else round(left),
+        "workers": [_worker(beat) for beat in storage.beats(study._study_id)],
     }
+
+
+def _worker(beat: Beat) -> dict[str, Any]:
+    owner = beat.owner or {}
+    return {
+        "host": owner.get("host"),
+        "pid": owner.get("pid"),
+        "trial": beat.number,
+        "beat_seconds_ago": round(beat.age_seconds, 1),
+    }
+
+
+def _trials_per_hour(trials: Sequence[TrialRecord]) -> float | None:
+    """Give the rate of the last 20 finished trials; None before the second one."""
+    ends = sorted(
+        datetime.fromisoformat(trial.started).timestamp() + trial.seconds
+        for trial in trials
+        if trial.state in ("complete", "pruned") and trial.started and trial.seconds is not None
+    )[-21:]
+    if len(ends) < 2 or ends[-1] <= ends[0]:
+        return None
+    return 3600 * (len(ends) - 1) / (ends[-1] - ends[0])
 
 
 def _load(storage: RDBStorage, name: str) -> tuple[optuna.Study, list[TrialRecord]]:

@@ -26,10 +26,10 @@ __all__ = [
     "cached_storage",
     "close_storage",
     "mask",
+    "named_lock",
     "open_storage",
     "parse_url",
     "probe_storage",
-    "slot_lock",
     "storage_errors",
 ]
 
@@ -367,15 +367,16 @@ def _advisory_lock(engine: sqlalchemy.Engine, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def slot_lock(storage: RDBStorage, study_name: str) -> Iterator[None]:
-    """Hold the study's lock while slots are counted and one is taken.
+def named_lock(storage: RDBStorage, name: str) -> Iterator[None]:
+    """Hold a lock that all processes on one database share.
 
     A file lock beside the SQLite database, an advisory lock in PostgreSQL.
     """
     parsed = make_url(storage.url)
     if parsed.drivername == "sqlite":
-        with FileLock(f"{parsed.database}.lock"):
+        suffix = hashlib.sha256(name.encode()).hexdigest()[:8]
+        with FileLock(f"{parsed.database}.{suffix}.lock"):
             yield
     else:
-        with _advisory_lock(storage.engine, f"tuner:slots:{study_name}"):
+        with _advisory_lock(storage.engine, f"tuner:{name}"):
             yield

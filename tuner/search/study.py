@@ -7,7 +7,6 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -26,21 +25,23 @@ from tuner.errors import (
     TrialTaken,
 )
 from tuner.records import Progress, StopRequested, TrialOutcome, TrialRecord
+from tuner.search.blob_table import TableBlobs
 from tuner.search.endurance import Endurance
 from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
 from tuner.search.grid import Grid
 from tuner.search.heartbeat import Heartbeat
-from tuner.search.identity import write_or_compare
+from tuner.search.identity import stored_settings, write_or_compare
 from tuner.search.objective import RunTrial, TrialReport, trial_seeds
 from tuner.search.owner import claiming_owner, is_dead
 from tuner.search.pruner import build_pruner
-from tuner.search.reading import best_trial, count_trials
+from tuner.search.reading import best_trial, check_known, count_trials
 from tuner.search.sampler import build_sampler
 from tuner.search.space import default_params, distributions, suggest
-from tuner.search.storage import close_storage, open_storage, slot_lock
+from tuner.search.storage import close_storage, named_lock, open_storage
+from tuner.search.terms import StudyTerms, read_terms, write_terms
 
-__all__ = ["EndsEarly", "Search"]
+__all__ = ["EndsEarly", "Search", "check_failures"]
 
 FAILURES_FROM_START = 5
 FAILURES_IN_A_ROW = 10
@@ -74,6 +75,11 @@ class Search:
         Name in the storage.
     endurance
         How long the database may be away, and a worker without a beat.
+
+    Attributes
+    ----------
+    about
+        What this process notes with every trial that it finishes, such as versions.
     """
 
     def __init__(
@@ -86,7 +92,9 @@ class Search:
         endurance: Endurance | None = None,
     ) -> None:
         self.settings = settings
+        self.fingerprint = fingerprint
         self.study_name = study_name
+        self.about: Mapping[str, Any] = {}
         self.space = distributions(settings)
         self._grid = (
             Grid(self.space, seed=settings.study.seed) if settings.sampler.name == "grid" else None
@@ -101,7 +109,7 @@ class Search:
             raise
 
     def _create(self, study_name: str, fingerprint: str) -> None:
-        with slot_lock(self._storage, study_name):
+        with named_lock(self._storage, "studies"):
             self.is_new = study_name not in set(optuna.get_all_study_names(self._storage))
             self._study = optuna.create_study(
                 storage=self._storage,
@@ -112,6 +120,62 @@ class Search:
             )
             write_or_compare(self._study, self.settings, fingerprint)
         self.n_reaped = self.reap()
+
+    @classmethod
+    def join(
+        cls, storage_url: str, study_name: str, *, endurance: Endurance | None = None
+    ) -> Search:
+        """Open a study that is there, with the settings it was made with.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such study, it was not made by tuner, or this version of tuner does not
+            read its settings as they were meant.
+        """
+        storage = open_storage(storage_url, create=False)
+        try:
+            check_known(storage, study_name)
+            study_id = storage.get_study_id_from_name(study_name)
+            attributes = storage.get_study_user_attrs(study_id)
+        finally:
+            close_storage(storage)
+        return cls(
+            stored_settings(study_name, attributes),
+            fingerprint=attributes["fingerprint"],
+            storage_url=storage_url,
+            study_name=study_name,
+            endurance=endurance,
+        )
+
+    def heed(self, stop_requested: StopRequested) -> None:
+        """Let a signal end the wait for a database that is away."""
+        self._storage.check = stop_requested  # type: ignore[method-assign]
+
+    # -- terms --------------------------------------------------------------------------------
+
+    def terms(self) -> StudyTerms | None:
+        """Give what the starter has written down for workers; None if it has not yet."""
+        return read_terms(self._study.user_attrs)
+
+    def set_terms(self, terms: StudyTerms) -> None:
+        """Write down what workers go by."""
+        write_terms(self._study, terms)
+
+    def close_to_workers(self, reason: str) -> None:
+        """Let workers start no more trials; those that run go on to their end."""
+        terms = self.terms()
+        if terms is not None:
+            self.set_terms(replace(terms, closed=reason))
+
+    def table_blobs(self) -> TableBlobs:
+        """Give the study's blobs in the database."""
+        return TableBlobs(self._storage, self._study._study_id)
+
+    @property
+    def n_retries(self) -> int:
+        """Attempts beyond the first of all database operations of this process."""
+        return self._storage.n_retries
 
     # -- running ------------------------------------------------------------------------------
 
@@ -185,7 +249,7 @@ class Search:
         keep_weights: Callable[[int, TrialOutcome], str],
     ) -> bool:
         """Run one trial if a slot is free; False if none was. See `run`."""
-        self._storage.check = stop_requested  # type: ignore[method-assign] # wait no longer
+        self.heed(stop_requested)
         self.reap()
         owner = claiming_owner()
         trial = self._claim(total, owner)
@@ -294,7 +358,11 @@ class Search:
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
         self._storage.finish_trial(
-            trial._trial_id, state=state, value=value, attributes=attributes or {}, owner=owner
+            trial._trial_id,
+            state=state,
+            value=value,
+            attributes={**(attributes or {}), "about": dict(self.about)},
+            owner=owner,
         )
 
     def _finish_if_duplicate(
@@ -326,8 +394,7 @@ class Search:
     def _hand_back(self, trial: optuna.Trial, reason: str) -> None:
         """Queue a trial again, now or never: who was told to stop must not wait for long."""
         storage = self._storage
-        with suppress(AttributeError):
-            del storage.check
+        self.heed(lambda: None)
         patient = storage.endurance
         storage.endurance = replace(patient, outage_seconds=_HAND_BACK_SECONDS)
         try:

@@ -6,9 +6,18 @@ from tuner.service.dashboard import serve_dashboard
 from tuner.service.diagnose import diagnose_parts
 from tuner.service.door import add_user, decide_access, read_users, remove_user
 from tuner.service.label_suspects import suspects_csv
-from tuner.service.run_study import StudyPlan, StudyResult, plan_study, run_study
+from tuner.service.local_workers import PARENT_VARIABLE
+from tuner.service.run_study import (
+    StudyPlan,
+    StudyResult,
+    plan_study,
+    run_study,
+    submit_study,
+)
+from tuner.service.worker import run_worker
 
 __all__ = [
+    "PARENT_VARIABLE",
     "ConfirmationPlan",
     "StudyPlan",
     "StudyResult",
@@ -20,8 +29,10 @@ __all__ = [
     "read_users",
     "remove_user",
     "run_study",
+    "run_worker",
     "serve_dashboard",
     "split_sources",
     "store_parts",
+    "submit_study",
     "suspects_csv",
 ]

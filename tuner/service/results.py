@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,21 +12,22 @@ from typing import Any
 from tuner.config import Settings, apply_params, settings_record
 from tuner.errors import StorageError
 from tuner.persist import (
+    BlobStore,
     FolderBlobs,
     SealedTest,
     StoredModel,
-    pack_arrays,
     unpack_arrays,
     write_json,
     write_model,
     write_text,
 )
 from tuner.pipeline import Pipeline
-from tuner.records import WEIGHTS_KEPT, Finding, SearchParts, TrialOutcome, TrialRecord
+from tuner.records import Finding, SearchParts, TrialOutcome, TrialRecord
 from tuner.report import best_params, data_summary, trials_csv
-from tuner.search import all_params, best_trial, count_trials, top_trials
+from tuner.search import all_params, best_trial, count_trials
 from tuner.service.label_suspects import SUSPECTS_FILE, LabelSuspects, suspects_csv
 from tuner.service.versions import versions
+from tuner.service.weights import drop_weights, keep_weights
 
 __all__ = ["Results"]
 
@@ -51,6 +51,8 @@ class Results:
         The storage's URL, password hidden.
     read_trials
         Gives the study's trials as they are now.
+    blobs
+        Where weights lie.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Results:
         storage: str,
         pipeline: Pipeline,
         read_trials: Callable[[], list[TrialRecord]],
+        blobs: BlobStore,
     ) -> None:
         self.folder = folder
         self.study = study
@@ -74,20 +77,17 @@ class Results:
         self._storage = storage
         self.pipeline = pipeline
         self._read_trials = read_trials
-        self._blobs = FolderBlobs(folder / "blobs")
+        self._blobs = blobs
+        self._locks = FolderBlobs(folder / "blobs")
         self._written_best: int | None = None
         self._tables_written = 0.0
         self._table_pause = _TABLE_SECONDS
-        self._dropped: set[str] = set()
 
     # -- while the study runs -----------------------------------------------------------------
 
     def keep_weights(self, number: int, outcome: TrialOutcome) -> str:
         """Store a trial's weights under their digest, before the trial is told."""
-        content = pack_arrays(outcome.weights)
-        key = hashlib.sha256(content).hexdigest()
-        self._blobs.put(key, content)
-        return key
+        return keep_weights(self._blobs, outcome)
 
     def study_started(self, trials: Sequence[TrialRecord]) -> None:
         """Write the tables, so that a study can be seen from its first minute."""
@@ -102,12 +102,12 @@ class Results:
     def trial_finished(self, trial: TrialRecord) -> None:
         """Rewrite what has changed; weights that can no longer win are let go."""
         # One process at a time: another one's newer best must not be overwritten by an older.
-        with self._blobs.lock("results"):
+        with self._locks.lock("results"):
             trials = self._read_trials()
             best = best_trial(trials, self.settings.direction)
             if best is not None and best.number != self._written_best:
                 self._write_best(best, trials, outcome="running", test=None, baselines={})
-            self._drop_weights(trials, best)
+            drop_weights(self._blobs, trials, self.settings.direction)
             if time.monotonic() - self._tables_written > self._table_pause:
                 self.write_tables(trials, outcome="running")
 
@@ -127,7 +127,7 @@ class Results:
 
         `judgement` holds verdict, confirmation and search_best, see `tuner.report.best_params`.
         """
-        with self._blobs.lock("results"):
+        with self._locks.lock("results"):
             return self._write_best(
                 best, trials, outcome=outcome, test=test, baselines=baselines, **judgement
             )
@@ -244,20 +244,3 @@ class Results:
     def write_suspects(self, suspects: LabelSuspects) -> None:
         """Write `label_suspects.csv`, the rows whose label is doubted."""
         write_text(self.folder / SUSPECTS_FILE, suspects_csv(suspects.rows))
-
-    def _drop_weights(self, trials: Sequence[TrialRecord], best: TrialRecord | None) -> None:
-        # Whoever may yet win the confirmation, and what the winner is compared with.
-        kept_trials = [
-            *(trial for trial in trials if trial.origin == 0),
-            *top_trials(trials, self.settings.direction, WEIGHTS_KEPT),
-            *([] if best is None else [best]),
-        ]
-        kept = {trial.attributes.get("weights") for trial in kept_trials}
-        for trial in trials:
-            digest = trial.attributes.get("weights")
-            if digest is None or digest in kept or digest in self._dropped:
-                continue
-            # A running trial's weights lie here before it is told; they may yet win.
-            if trial.state != "running":
-                self._blobs.delete(str(digest))
-                self._dropped.add(digest)

@@ -20,13 +20,16 @@ from tuner.records import (
     ConfirmationProgress,
     Finding,
     Progress,
+    SearchParts,
     StopRequested,
     StudyProgress,
 )
 from tuner.report import study_note, study_report
 from tuner.search import (
+    BlobPlace,
     EndsEarly,
     Search,
+    StudyTerms,
     best_trial,
     count_trials,
     distributions,
@@ -52,11 +55,16 @@ from tuner.service.confirm import Confirmation, ConfirmationPlan, confirm
 from tuner.service.ending import ends_early_rule
 from tuner.service.finish import open_test
 from tuner.service.label_suspects import study_suspects
+from tuner.service.local_workers import LocalWorkers
 from tuner.service.results import Results
+from tuner.service.shared_parts import parts_digest, share_parts
 from tuner.service.study_name import check_study_name
+from tuner.service.versions import code_identity, versions
+from tuner.service.watch import run_with_workers
 from tuner.service.watchers import Watchers
+from tuner.service.weights import study_blobs
 
-__all__ = ["StudyPlan", "StudyResult", "plan_study", "run_study"]
+__all__ = ["StudyPlan", "StudyResult", "plan_study", "run_study", "submit_study"]
 
 _log = logging.getLogger(__name__)
 
@@ -136,6 +144,8 @@ def run_study(
     stops_when_flat: bool = False,
     confirmation: ConfirmationPlan | None = None,
     opened: Callable[[], None] = lambda: None,
+    workers: int = 0,
+    blobs: BlobPlace = "folder",
 ) -> StudyResult:
     """Run or continue a study until it has `total` finished trials, then open the test once.
 
@@ -151,6 +161,10 @@ def run_study(
         How the best trials are run again; None for not at all.
     opened
         Called when storage and run directory have been found writable.
+    workers
+        Processes on this machine that run the trials; 0 runs them in this one.
+    blobs
+        Where weights and data lie for workers: beside the results, or in the storage.
 
     Raises
     ------
@@ -163,7 +177,8 @@ def run_study(
     # Before the study is made: one without a place for its results would stay behind, empty.
     probe_folder(plan.folder)
     with storage_errors(plan.storage_url), closing(_open_search(plan)) as search:
-        results = _open_results(plan, search)
+        search.heed(stop_requested)
+        results = _open_results(plan, search, total=total, blobs=blobs)
         results.check_weights(search.best())
         opened()
         finished = search.counts()["finished"]
@@ -186,7 +201,12 @@ def run_study(
             stops_when_flat=stops_when_flat,
             confirmation=confirmation,
         )
-        outcome = _run_trials(search, results, total, progress, stop_requested, ends_early)
+        local = None
+        if workers:
+            local = LocalWorkers(
+                workers, storage_url=plan.storage_url, study_name=plan.name, output=plan.output
+            )
+        outcome = _run_trials(search, results, total, progress, stop_requested, ends_early, local)
         confirmed = _confirm(
             search,
             results,
@@ -196,6 +216,14 @@ def run_study(
             time_is_up=lambda: time.monotonic() - started >= budget_seconds,
         )
         return _finish(plan, search, results, outcome, confirmed)
+
+
+def submit_study(plan: StudyPlan, *, total: int, blobs: BlobPlace) -> dict[str, int]:
+    """Register a study for workers, its data split and sealed; give the counts of its trials."""
+    probe_folder(plan.folder)
+    with storage_errors(plan.storage_url), closing(_open_search(plan)) as search:
+        _open_results(plan, search, total=total, blobs=blobs)
+        return search.counts()
 
 
 def _confirm(
@@ -232,10 +260,11 @@ def _open_search(plan: StudyPlan) -> Search:
     )
 
 
-def _open_results(plan: StudyPlan, search: Search) -> Results:
+def _open_results(plan: StudyPlan, search: Search, *, total: int, blobs: BlobPlace) -> Results:
     if plan.collected is not None:
         store_parts(plan.folder, plan.collected, plan.settings)
     parts = read_parts(plan.folder)
+    terms = _open_to_workers(search, parts, total=total, blobs=blobs)
     cache = Cache(plan.output / "cache")
     return Results(
         plan.folder,
@@ -246,7 +275,26 @@ def _open_results(plan: StudyPlan, search: Search) -> Results:
         storage=mask(plan.storage_url),
         pipeline=Pipeline(parts, cache, processes=os.cpu_count() or 1),
         read_trials=search.trials,
+        blobs=study_blobs(search, terms, plan.folder),
     )
+
+
+def _open_to_workers(
+    search: Search, parts: SearchParts, *, total: int, blobs: BlobPlace
+) -> StudyTerms:
+    """Write down what workers go by; the place of the blobs stays as it was first chosen."""
+    before = search.terms()
+    terms = StudyTerms(
+        total=total,
+        blobs=blobs if before is None else before.blobs,
+        parts_digest=parts_digest(parts),
+        code=code_identity(),
+    )
+    if terms.blobs == "database":
+        share_parts(parts, search.table_blobs())
+    search.about = versions()
+    search.set_terms(terms)
+    return terms
 
 
 def _say_where_it_stands(plan: StudyPlan, search: Search, results: Results, total: int) -> None:
@@ -270,23 +318,36 @@ def _run_trials(
     progress: Progress,
     stop_requested: StopRequested,
     ends_early: EndsEarly,
+    local: LocalWorkers | None,
 ) -> str:
     """Run the search and give its outcome; whatever ends it, the tables say so."""
     outcome = "failed"
     try:
-        outcome = search.run(
-            results.pipeline.run_trial,
-            total=total,
-            progress=Watchers(results, progress),
-            stop_requested=stop_requested,
-            keep_weights=results.keep_weights,
-            ends_early=ends_early,
-        )
+        if local is not None:
+            outcome = run_with_workers(
+                search,
+                local,
+                total=total,
+                progress=Watchers(results, progress),
+                stop_requested=stop_requested,
+                ends_early=ends_early,
+            )
+        else:
+            outcome = search.run(
+                results.pipeline.run_trial,
+                total=total,
+                progress=Watchers(results, progress),
+                stop_requested=stop_requested,
+                keep_weights=results.keep_weights,
+                ends_early=ends_early,
+            )
     except Interrupted:
         outcome = "interrupted"
         raise
     finally:
+        search.reap()
         results.write_tables(search.trials(), outcome=outcome)
+    search.close_to_workers(outcome)
     if outcome == "exhausted":
         _log.info("every combination of the grid has been tried: the search ends before %d", total)
     return outcome

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
+import tuner
 from tuner import __version__
 
-__all__ = ["versions"]
+__all__ = ["code_identity", "versions"]
+
+# What decides the numbers of a trial.
+_DECISIVE = ("optuna", "tensorflow", "keras", "numpy", "jieba")
 
 _PACKAGES = (
     "optuna",
@@ -31,5 +38,42 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     found["machine"] = platform.machine()
+    found["processor"] = _processor()
     found["cpus"] = str(os.cpu_count())
+    found["threads"] = os.environ.get("TF_NUM_INTRAOP_THREADS", found["cpus"])
     return found
+
+
+@cache
+def _processor() -> str:
+    """Name the processor's model: a trial is bit for bit the same only on one and the same."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or "unknown")
+
+
+def code_identity() -> dict[str, str]:
+    """Give what has to be the same wherever trials of one study run.
+
+    `source` is a digest of this package's Python files, 12 hexadecimal digits.
+    """
+    found = versions()
+    return {
+        "tuner": found["tuner"],
+        "source": _source_digest(),
+        **{package: found[package] for package in _DECISIVE},
+    }
+
+
+@cache
+def _source_digest() -> str:
+    root = Path(tuner.__file__).parent
+    whole = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        if path.relative_to(root).parts[0] != "_studies":
+            whole.update(path.relative_to(root).as_posix().encode())
+            whole.update(path.read_bytes())
+    return whole.hexdigest()[:12]

@@ -1,0 +1,141 @@
+"""Several processes share a study: on one machine, and over the database alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import psutil
+
+from tests.conftest import SMALL, command, environment, make_rows, run_tuner, write_csv
+
+DATA = ("--data", "reviews.csv", "--study-name", "s")
+
+
+def status(folder, **extra):
+    (study,) = json.loads(run_tuner("status", "--json", cwd=folder, **extra).stdout)
+    return study
+
+
+def test_submitted_study_is_run_by_a_worker_that_has_only_the_storage(tmp_path):
+    home, away = tmp_path / "home", tmp_path / "away"
+    home.mkdir()
+    away.mkdir()
+    write_csv(home / "reviews.csv", make_rows(120))
+    storage = f"sqlite:///{tmp_path / 'shared.db'}"
+    options = [option for option in SMALL if option not in ("--confirm", "none")]
+    small = [*DATA, "--trials", "3", *_as_settings(options)]
+
+    submitted = run_tuner("submit", *small, cwd=home, OPTUNA_STORAGE=storage)
+    assert submitted.returncode == 0, submitted.stderr
+    assert "0 of 3 trials" in submitted.stdout
+    worked = run_tuner("worker", cwd=away, OPTUNA_STORAGE=storage)
+    assert worked.returncode == 0, worked.stderr
+    assert "this worker has run 3" in worked.stderr
+    assert not list(away.rglob("*test*"))
+
+    found = status(home, OPTUNA_STORAGE=storage)
+    assert (found["finished"], found["total"], found["workers"]) == (3, 3, [])
+    ended = run_tuner(
+        "optimize", *small, "--confirm", "none", "--json", cwd=home, OPTUNA_STORAGE=storage
+    )
+    assert ended.returncode == 0, ended.stderr
+    best = json.loads(ended.stdout)
+    assert best["trials"]["complete"] == 3
+    assert best["test"]["reads"] == 1
+
+
+def _as_settings(options):
+    """The shared small settings in words that `submit` has too."""
+    names = {"--epochs": "training.epochs", "--fine-tune-epochs": "training.fine_tune_epochs"}
+    words = iter(options)
+    for word in words:
+        if word in names:
+            yield from ("--set", f"{names[word]}={next(words)}")
+        else:
+            yield word
+
+
+def test_local_workers_keep_the_total_when_one_is_killed(tmp_path):
+    write_csv(tmp_path / "reviews.csv", make_rows(120))
+    line = command("optimize", *DATA, "--trials", "8", "--workers", "2", *SMALL)
+    process = subprocess.Popen(
+        line, cwd=tmp_path, env=environment(), text=True, encoding="utf-8",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    killed = _kill_a_worker_in_its_trial(process, tmp_path)
+    said = process.communicate(timeout=400)[0]
+
+    assert process.returncode == 0, said
+    assert killed
+    found = status(tmp_path)
+    assert (found["finished"], found["failed"], found["running"]) == (8, 0, 0)
+    assert found["retried"] == 1
+    assert not [p for p in psutil.process_iter() if _is_worker_of(p, process.pid)]
+    best = json.loads((tmp_path / "runs/s/best_params.json").read_text(encoding="utf-8"))
+    assert best["outcome"] == "complete"
+
+
+def _kill_a_worker_in_its_trial(process, folder):
+    end = time.monotonic() + 200
+    while time.monotonic() < end and process.poll() is None:
+        if (folder / "runs/tuner.db").exists():
+            workers = status(folder)["workers"]
+            if workers:
+                os.kill(workers[0]["pid"], signal.SIGKILL)
+                return True
+        time.sleep(0.2)
+    return False
+
+
+def _is_worker_of(process, parent):
+    try:
+        return process.ppid() == parent
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_worker_whose_code_differs_refuses_with_the_difference(tmp_path):
+    write_csv(tmp_path / "reviews.csv", make_rows(60))
+    assert run_tuner("submit", *DATA, cwd=tmp_path).returncode == 0
+    _write_attribute(tmp_path, "terms:code", {"tuner": "0.0.1"})
+
+    refused = run_tuner("worker", "--study-name", "s", cwd=tmp_path)
+
+    assert refused.returncode == 2
+    assert "tuner is 0.0.1 there, 0.1.0 here" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_worker_whose_data_differ_refuses_with_the_difference(tmp_path):
+    write_csv(tmp_path / "reviews.csv", make_rows(60))
+    assert run_tuner("submit", *DATA, cwd=tmp_path).returncode == 0
+    part = tmp_path / "runs/s/data/train.jsonl"
+    part.write_text(part.read_text("utf-8").replace("房间", "房問"), "utf-8")
+
+    refused = run_tuner("worker", "--study-name", "s", cwd=tmp_path)
+
+    assert refused.returncode == 2
+    assert "was made with other data: the digest of its parts is" in refused.stderr
+
+
+def test_worker_without_the_shared_folder_says_what_is_missing(tmp_path):
+    write_csv(tmp_path / "reviews.csv", make_rows(60))
+    storage = f"sqlite:///{tmp_path / 'shared.db'}"
+    run_tuner("submit", *DATA, "--blobs", "folder", cwd=tmp_path, OPTUNA_STORAGE=storage)
+
+    refused = run_tuner("worker", "--output", "elsewhere", cwd=tmp_path, OPTUNA_STORAGE=storage)
+
+    assert refused.returncode == 2
+    assert "--blobs database" in refused.stderr
+
+
+def _write_attribute(folder, name, value):
+    from tuner.search import close_storage, open_storage
+
+    storage = open_storage(f"sqlite:///{folder / 'runs/tuner.db'}", create=True)
+    storage.set_study_user_attr(storage.get_study_id_from_name("s"), name, value)
+    close_storage(storage)

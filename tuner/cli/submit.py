@@ -1,0 +1,76 @@
+"""`tuner submit`: register a study for workers, and return."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tuner.cli.options import data_options, output_option, storage_option
+
+__all__ = ["submit"]
+
+
+@click.command()
+@click.argument("folder", metavar="[STUDY]", required=False)
+@data_options
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Finished trials the study shall have in the end.",
+)
+@click.option(
+    "--study-name",
+    metavar="NAME",
+    help="Name in the storage.  [default: study and 8 digits of data and settings]",
+)
+@click.option(
+    "--blobs",
+    type=click.Choice(["folder", "database"]),
+    default="database",
+    show_default=True,
+    help="Where workers find data and leave weights: the --output folder, or the storage.",
+)
+@output_option
+@storage_option
+def submit(
+    *,
+    folder: str | None,
+    data: str | None,
+    study: str | None,
+    trials: int,
+    study_name: str | None,
+    blobs: Any,
+    output: Path,
+    storage: str | None,
+    **options: Any,
+) -> None:
+    """Register a study whose trials `tuner worker` runs, here or elsewhere, and return.
+
+    The data are split now. The sealed test stays here: `tuner optimize` with the same options,
+    later, confirms the best trials and opens it.
+
+    Example: tuner submit studies/news --trials 500
+    """
+    from tuner.cli.logs import log_to_stderr
+    from tuner.cli.settings_from import settings_from
+    from tuner.errors import ConfigError
+    from tuner.service import plan_study, submit_study
+
+    if folder is not None and study is not None:
+        raise ConfigError(
+            f"--study must be left out where a study is named first; got {folder!r}, {study!r}."
+        )
+    log_to_stderr(verbose=False, quiet=True)
+    settings = settings_from(data=data, study=folder or study, **options)
+    plan = plan_study(settings, storage_url=storage, output=output, study_name=study_name)
+    counts = submit_study(plan, total=trials, blobs=blobs)
+    click.echo(
+        f"study {plan.name}: {counts['finished']} of {trials} trials are finished; the others are "
+        "for `tuner worker`."
+    )
+    click.echo(f"Follow it with: tuner status --watch --output {shlex.quote(str(output))}")

@@ -1,0 +1,44 @@
+"""What a study's starter writes down for the workers that join it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import optuna
+
+__all__ = ["BlobPlace", "StudyTerms", "read_terms", "write_terms"]
+
+_PREFIX = "terms:"
+BlobPlace = Literal["folder", "database"]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyTerms:
+    """The terms of a study.
+
+    `total` is the count of finished trials it shall have; `blobs` where weights, checkpoints and
+    data lie; `parts_digest` identifies the rows of the open parts; `code` the versions that the
+    starter ran; `closed` the reason why no more trials are started, "" while they are.
+    """
+
+    total: int
+    blobs: BlobPlace
+    parts_digest: str
+    code: Mapping[str, str]
+    closed: str = ""
+
+
+def write_terms(study: optuna.Study, terms: StudyTerms) -> None:
+    """Write all terms; each is an attribute of its own."""
+    for name, value in asdict(terms).items():
+        study.set_user_attr(f"{_PREFIX}{name}", value)
+
+
+def read_terms(attributes: Mapping[str, Any]) -> StudyTerms | None:
+    """Read the terms from a study's attributes; None where its starter has not written all."""
+    names = [field.name for field in fields(StudyTerms)]
+    if not all(f"{_PREFIX}{name}" in attributes for name in names):
+        return None
+    return StudyTerms(**{name: attributes[f"{_PREFIX}{name}"] for name in names})

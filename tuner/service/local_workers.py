@@ -1,0 +1,152 @@
+"""Worker processes on this machine, started, watched and stopped by the process of the study."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from tuner.errors import ConfigError, DataError, StorageError, TunerError
+from tuner.persist import disk_errors
+
+__all__ = ["PARENT_VARIABLE", "LocalWorkers"]
+
+_log = logging.getLogger(__name__)
+
+PARENT_VARIABLE = "TUNER_PARENT"
+"""Environment variable with the pid of the process without which a worker ends itself."""
+
+_STOP_SECONDS = 10.0
+_RESTARTS_IN_A_ROW = 5
+_ERRORS: dict[int, type[TunerError]] = {2: ConfigError, 3: DataError}
+
+
+class LocalWorkers:
+    """N processes of `tuner worker` on one study; they end with the body that entered them.
+
+    The storage's URL reaches them by the environment alone. The threads of this machine are
+    divided between them.
+
+    Parameters
+    ----------
+    n
+        Processes.
+    storage_url, study_name, output
+        As `run_worker` takes them.
+    options
+        Further words of the worker's command line.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        storage_url: str,
+        study_name: str,
+        output: Path,
+        options: Sequence[str] = (),
+    ) -> None:
+        self._command = [
+            *(sys.executable, "-m", "tuner", "worker", "--study-name", study_name),
+            *("--output", str(output), *options),
+        ]
+        threads = str(max(1, (os.cpu_count() or 1) // n))
+        self._environment = {
+            **os.environ,
+            "OPTUNA_STORAGE": storage_url,
+            PARENT_VARIABLE: str(os.getpid()),
+            "TF_NUM_INTRAOP_THREADS": threads,
+            "TF_NUM_INTEROP_THREADS": "1",
+            "OMP_NUM_THREADS": threads,
+        }
+        self._logs = output / study_name / "logs"
+        self._processes: list[subprocess.Popen[bytes] | None] = [None] * n
+        self._deaths = 0
+
+    def __enter__(self) -> LocalWorkers:
+        with disk_errors(self._logs):
+            self._logs.mkdir(parents=True, exist_ok=True)
+        try:
+            for place in range(len(self._processes)):
+                self._start(place)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def pids(self) -> list[int]:
+        """Give the ids of the processes that run."""
+        return [p.pid for p in self._processes if p is not None and p.poll() is None]
+
+    def trial_finished(self) -> None:
+        """Hear that the study gets on, so that deaths are not in a row."""
+        self._deaths = 0
+
+    def tend(self) -> None:
+        """Start those again that have died.
+
+        Raises
+        ------
+        ConfigError, DataError
+            If a worker refused the study; its own words.
+        StorageError
+            If workers die five times each without a trial in between.
+        """
+        for place, process in enumerate(self._processes):
+            if process is None or (code := process.poll()) is None:
+                continue
+            if code in _ERRORS:
+                raise _ERRORS[code](f"a worker refused the study: {self._last_words(place)}")
+            if code != 0:
+                self._deaths += 1
+                _log.warning("worker %d ended with %d; another one is started", place, code)
+            if self._deaths >= _RESTARTS_IN_A_ROW * len(self._processes):
+                raise StorageError(
+                    f"workers ended {self._deaths} times without finishing a trial; the last "
+                    f"words of worker {place}: {self._last_words(place)}"
+                )
+            self._start(place)
+
+    def stop(self) -> None:
+        """Ask all to hand back their trials and end; who does not within 10 s is killed."""
+        running = [p for p in self._processes if p is not None and p.poll() is None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        end = time.monotonic() + _STOP_SECONDS
+        for process in running:
+            try:
+                process.wait(max(0.1, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _start(self, place: int) -> None:
+        with self._log_file(place).open("ab") as log:
+            self._processes[place] = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def _log_file(self, place: int) -> Path:
+        return self._logs / f"worker-{os.getpid()}-{place}.log"
+
+    def _last_words(self, place: int) -> str:
+        text = self._log_file(place).read_text(encoding="utf-8", errors="replace").strip()
+        return text.rsplit("\n", 1)[-1].removeprefix("error: ")[-500:]

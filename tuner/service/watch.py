@@ -1,0 +1,81 @@
+"""Watch a study that other processes run, as if it ran here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from tuner.records import Progress, StopRequested, TrialRecord
+from tuner.search import EndsEarly, Search, check_failures, count_trials
+from tuner.service.local_workers import LocalWorkers
+
+__all__ = ["Watcher", "run_with_workers"]
+
+_SECONDS = 0.5
+
+
+class Watcher:
+    """Tells a `Progress` what has changed since the last look."""
+
+    def __init__(self, trials: Sequence[TrialRecord], progress: Progress) -> None:
+        self._progress = progress
+        self._ended = {trial.number for trial in trials if trial.state != "running"}
+        self._epochs: dict[int, int] = {}
+
+    def look(self, trials: Sequence[TrialRecord]) -> int:
+        """Pass on what is new, and give the count of trials that have ended."""
+        n_ended = 0
+        for trial in trials:
+            if trial.number in self._ended:
+                continue
+            self._follow(trial)
+            if trial.state != "running":
+                self._ended.add(trial.number)
+                self._progress.trial_finished(trial)
+                n_ended += 1
+        return n_ended
+
+    def _follow(self, trial: TrialRecord) -> None:
+        if trial.number not in self._epochs:
+            if not trial.params:
+                return  # still drawing
+            self._progress.trial_started(trial.number, trial.params)
+            self._epochs[trial.number] = 0
+        for epoch, value in sorted(trial.intermediate.items()):
+            if epoch > self._epochs[trial.number]:
+                self._progress.epoch_finished(trial.number, epoch, value)
+                self._epochs[trial.number] = epoch
+
+
+def run_with_workers(
+    search: Search,
+    workers: LocalWorkers,
+    *,
+    total: int,
+    progress: Progress,
+    stop_requested: StopRequested,
+    ends_early: EndsEarly,
+) -> str:
+    """Let workers run a study until it has `total` finished trials; see `Search.run`."""
+    watcher = Watcher(search.trials(), progress)
+    early: str | None = None
+    with workers:
+        while True:
+            stop_requested()
+            search.reap()
+            trials = search.trials()
+            if watcher.look(trials):
+                workers.trial_finished()
+            counts = count_trials(trials)
+            if counts["finished"] >= total:
+                return "complete"
+            if search.is_exhausted():
+                return "exhausted"
+            check_failures(trials)
+            if early is None and (early := ends_early(trials)) is not None:
+                search.close_to_workers(early)
+            if early is None:
+                workers.tend()
+            elif not counts["running"]:
+                return early
+            time.sleep(_SECONDS)

@@ -1,0 +1,207 @@
+"""A worker: joins studies that are there, and runs trials until none is needed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuner.errors import ConfigError, DataError, TooManyFailures
+from tuner.persist import BlobStore, Cache
+from tuner.pipeline import Pipeline
+from tuner.records import Progress, StopRequested
+from tuner.search import (
+    Endurance,
+    Search,
+    StudyTerms,
+    check_failures,
+    open_studies,
+    storage_errors,
+)
+from tuner.search.objective import RunTrial
+from tuner.service.shared_parts import find_parts
+from tuner.service.versions import code_identity, versions
+from tuner.service.weights import drop_weights, keep_weights, study_blobs
+
+__all__ = ["run_worker"]
+
+_log = logging.getLogger(__name__)
+
+_WAIT_SECONDS = 1.0
+_POLL_SECONDS = 5.0
+_TERMS_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """A study that this worker serves."""
+
+    search: Search
+    terms: StudyTerms
+    blobs: BlobStore
+    run_trial: RunTrial
+
+    def is_open(self) -> bool:
+        terms = self.search.terms()
+        return (
+            terms is not None
+            and not terms.closed
+            and self.search.counts()["finished"] < terms.total
+            and not self.search.is_exhausted()
+        )
+
+    def run_one(self, progress: Progress, stop_requested: StopRequested) -> bool:
+        terms = self.search.terms() or self.terms
+        check_failures(self.search.trials())
+        has_run = self.search.run_one(
+            self.run_trial,
+            total=terms.total,
+            progress=progress,
+            stop_requested=stop_requested,
+            keep_weights=lambda _, outcome: keep_weights(self.blobs, outcome),
+        )
+        if has_run:
+            settings = self.search.settings
+            drop_weights(self.blobs, self.search.trials(), settings.direction)
+        return has_run
+
+
+def run_worker(
+    storage_url: str,
+    *,
+    study_name: str | None = None,
+    output: Path,
+    progress: Callable[[str, StudyTerms, Search], Progress],
+    stop_requested: StopRequested = lambda: None,
+    waits: bool = False,
+    endurance: Endurance | None = None,
+    trainer: Callable[[Search, StudyTerms, Path], RunTrial] | None = None,
+) -> int:
+    """Serve one study, or in fair turns all of a storage, until no more trials are needed.
+
+    Parameters
+    ----------
+    study_name
+        None for every study that still needs trials, one trial each in turn.
+    output
+        Root of results: a study's run directory below it is used where it is there, and the
+        cache.
+    progress
+        Gives a study's watcher, when the study is joined.
+    stop_requested
+        Raises `Interrupted` when a signal has come in.
+    waits
+        Stay when no study needs trials, and look for new ones.
+    endurance
+        See `Endurance`; None for the defaults.
+    trainer
+        Gives what runs a configuration of a study; None for the real pipeline.
+
+    Returns
+    -------
+    int
+        Trials that this worker has run to an end.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such study, or its settings, code or data are not those here.
+    StorageError
+        If the storage is away for too long.
+    """
+    n_run = 0
+    joined: dict[str, _Joined] = {}
+    watchers: dict[str, Progress] = {}
+    refused: dict[str, Exception] = {}
+    with storage_errors(storage_url), ExitStack() as opened:
+        while True:
+            stop_requested()
+            names = [study_name] if study_name is not None else open_studies(storage_url)
+            has_run = False
+            is_needed = False
+            for name in names:
+                if name in refused:
+                    continue
+                try:
+                    if name not in joined:
+                        joined[name] = _join(
+                            storage_url, name, output, endurance, trainer, stop_requested
+                        )
+                        opened.callback(joined[name].search.close)
+                        watchers[name] = progress(name, joined[name].terms, joined[name].search)
+                    study = joined[name]
+                    if not study.is_open():
+                        continue
+                    is_needed = True
+                    if study.run_one(watchers[name], stop_requested):
+                        has_run = True
+                        n_run += 1
+                except (ConfigError, DataError, TooManyFailures) as error:
+                    if study_name is not None:
+                        raise
+                    _log.warning("study %s is left to others: %s", name, error)
+                    refused[name] = error
+            if has_run:
+                continue
+            if is_needed:
+                time.sleep(_WAIT_SECONDS)  # other workers run the last ones
+            elif waits:
+                time.sleep(_POLL_SECONDS)
+            elif refused and not n_run:
+                raise next(iter(refused.values()))
+            else:
+                return n_run
+
+
+def _join(
+    storage_url: str,
+    name: str,
+    output: Path,
+    endurance: Endurance | None,
+    trainer: Callable[[Search, StudyTerms, Path], RunTrial] | None,
+    stop_requested: StopRequested,
+) -> _Joined:
+    search = Search.join(storage_url, name, endurance=endurance)
+    try:
+        terms = _wait_for_terms(search, stop_requested)
+        _check_code(name, terms)
+        blobs = study_blobs(search, terms, output / name)
+        if trainer is None:
+            parts = find_parts(name, terms, folder=output / name, blobs=blobs)
+            run_trial: RunTrial = Pipeline(parts, Cache(output / "cache")).run_trial
+        else:
+            run_trial = trainer(search, terms, output)
+        search.about = versions()
+    except BaseException:
+        search.close()
+        raise
+    _log.info("joined study %s", name)
+    return _Joined(search, terms, blobs, run_trial)
+
+
+def _wait_for_terms(search: Search, stop_requested: StopRequested) -> StudyTerms:
+    """Give the terms; their starter may be writing them just now."""
+    end = time.monotonic() + _TERMS_SECONDS
+    while (terms := search.terms()) is None:
+        if time.monotonic() > end:
+            raise ConfigError(
+                f"--study-name {search.study_name!r} is not open to workers: `tuner optimize` or "
+                "`tuner submit` has to be run for it first."
+            )
+        stop_requested()
+        time.sleep(_WAIT_SECONDS)
+    return terms
+
+
+def _check_code(name: str, terms: StudyTerms) -> None:
+    here = code_identity()
+    found = [
+        f"{part} is {terms.code.get(part)} there, {here.get(part)} here"
+        for part in sorted({*terms.code, *here})
+        if terms.code.get(part) != here.get(part)
+    ]
+    if found:
+        raise ConfigError(f"--study-name {name!r} is run by other code: {'; '.join(found)}.")
