@@ -90,9 +90,7 @@ def staged(texts: list[str], settings: Settings, cache: Path) -> int:
     stages = Stages(texts, Cache(cache), processes=os.cpu_count() or 1)
     whole = {"length_percentile": 100.0, "max_tokens": 100_000}
     features = settings.features.model_copy(update=whole)
-    _, parts = stages.features(
-        settings.preprocess, features, {"train": stages.rows(texts)}, ngrams=2
-    )
+    _, parts = stages.features(settings.preprocess, features, {"train": stages.given}, ngrams=2)
     return int(parts["train"].flat.sum())
 
 
@@ -208,7 +206,7 @@ def main() -> None:
             for n, length, segmenter in (
                 (20_000, 50, "characters"),
                 (20_000, 50, "jieba"),
-                (200, 10_000, "jieba"),
+                (100, 10_000, "jieba"),
             )
         ]
     if arguments.only != "speed":

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy.typing as npt
 from filelock import FileLock, Timeout
@@ -211,7 +211,7 @@ class Cache:
         self, stage: str, key: str, make: Callable[[ArrayFileWriter], None]
     ) -> Mapping[str, npt.NDArray[Any]]:
         path = self._path(stage, key)
-        with _whole_or_absent(path) as fresh, fresh.open("w+b") as file:
+        with _whole_or_absent(path) as fresh, _opened_to_write(fresh) as file:
             writer = ArrayFileWriter(file, fresh)
             make(writer)
             writer.finish()
@@ -280,12 +280,23 @@ def _above(entries: Sequence[CacheEntry], limit: int) -> list[CacheEntry]:
 
 
 @contextmanager
+def _opened_to_write(path: Path) -> Iterator[BinaryIO]:
+    with disk_errors(path.parent):
+        file = path.open("w+b")
+    try:
+        yield file
+    finally:
+        with disk_errors(path.parent):  # what is left in its buffer meets the full disk here
+            file.close()
+
+
+@contextmanager
 def _whole_or_absent(path: Path) -> Iterator[Path]:
     """Give a file beside `path` to write, and put it in its place when that went well."""
     with disk_errors(path.parent):
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(descriptor)
-    fresh = Path(name)
+    fresh = path.with_name(Path(name).name)
     try:
         yield fresh
         with disk_errors(path):

@@ -63,14 +63,19 @@ class Stages:
     """
 
     def __init__(self, texts: Sequence[str], cache: Cache, *, processes: int) -> None:
-        self._texts = list(dict.fromkeys(texts))
+        place_of: dict[str, int] = {}
+        self.given = np.fromiter(
+            (place_of.setdefault(text, len(place_of)) for text in texts), np.intp, len(texts)
+        )
+        """Places of `texts` among the distinct ones, (len(texts),)."""
+        self._texts = list(place_of)
         self._cache = cache
         self._processes = processes
         self._identity = _texts_digest(self._texts)
         self._tokens: tuple[str, PackedTokens] | None = None
 
     def rows(self, texts: Sequence[str]) -> npt.NDArray[np.intp]:
-        """Give the places of known texts among the distinct ones, (len(texts),)."""
+        """Give the places of some of the texts among the distinct ones, (len(texts),)."""
         place_of = {text: place for place, text in enumerate(self._texts)}
         return np.fromiter((place_of[text] for text in texts), np.intp, len(texts))
 
@@ -116,7 +121,7 @@ class Stages:
         Parameters
         ----------
         rows
-            Places of each part's texts, see `rows`; one part is "train".
+            Places of each part's texts, see `given` and `rows`; one part is "train".
         ngrams
             1 or 2.
         """

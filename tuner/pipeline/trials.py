@@ -72,14 +72,14 @@ class Pipeline:
         self.parts = parts
         self._cache = cache
         self._study = study
-        texts = {name: [document.text for document in getattr(parts, name)] for name in _PARTS}
-        self._stages: Stages = (
-            Stages([text for part in texts.values() for text in part], cache, processes=processes)
-            if study is None
-            else study._stages
-        )
-        rows = self._stages.rows([text for part in texts.values() for text in part])
-        ends = np.cumsum([len(texts[name]) for name in _PARTS])
+        texts = [document.text for name in _PARTS for document in getattr(parts, name)]
+        if study is None:
+            self._stages = Stages(texts, cache, processes=processes)
+            rows = self._stages.given
+        else:
+            self._stages = study._stages
+            rows = self._stages.rows(texts)
+        ends = np.cumsum([len(getattr(parts, name)) for name in _PARTS])
         self._rows = dict(zip(_PARTS, np.split(rows, ends[:-1]), strict=True))
         self._aids: Aids = Aids(None if study is None else study._aids)
         self._resolved: dict[PreprocessSettings, PreprocessSettings] = {}

@@ -168,6 +168,39 @@ def test_full_disk_is_one_line(cache, monkeypatch):
     assert cache.entries() == []
 
 
+FULL = """
+import resource
+from pathlib import Path
+import numpy as np
+from tuner.errors import StorageError
+from tuner.persist import Cache
+
+cache = Cache(Path("cache"))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+for make in (
+    lambda writer: writer.put("a", np.zeros(10**6)),
+    lambda writer: writer.create("a", (10**6,), np.float16),
+    lambda writer: [writer.put(str(n), np.zeros(500)) for n in range(100)],
+):
+    try:
+        cache.obtain("segments", "k", make)
+    except StorageError as error:
+        print(error)
+print(cache.entries(), [path.name for path in Path("cache/segments").glob("*arrays*")])
+"""
+
+
+def test_file_that_cannot_grow_is_one_line_and_leaves_nothing(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL], cwd=tmp_path, env=environment(), text=True,
+        capture_output=True, check=True,
+    )  # fmt: skip
+
+    line = "cache/segments: cannot be written: File too large."
+    assert done.stdout.splitlines() == [line, line, line, "[] []"]
+    assert done.stderr == ""
+
+
 FILLER = """
 import sys, time
 from pathlib import Path
