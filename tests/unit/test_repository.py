@@ -20,7 +20,11 @@ def read(name):
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-OF_OPERATORS = {"worker": "docs/workers.md", "submit": "docs/workers.md"}
+OF_OPERATORS = {
+    "cache": "docs/cache.md",
+    "submit": "docs/workers.md",
+    "worker": "docs/workers.md",
+}
 
 
 def test_every_command_is_in_both_readmes_and_those_of_operators_in_their_page():
