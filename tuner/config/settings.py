@@ -152,6 +152,8 @@ class ModelSettings(_Section):
     """The network."""
 
     backbone: str = "average"
+    checkpoint: str | None = None
+    """`pretrained`: a Hugging Face folder, a KerasHub preset folder or a preset's name."""
     embedding_width: Annotated[int, Field(ge=1, le=4096)] = 64
     width: Annotated[int, Field(ge=1, le=8192)] | None = None
     """Units of the hidden layer, or filters per kernel size; None takes the backbone's own."""
@@ -165,6 +167,12 @@ class ModelSettings(_Section):
     """`average`: the mean embedding times n_tokens to this power; 0 is the classic mean."""
     frozen_depth: Annotated[int, Field(ge=0)] = 0
     """Layer groups frozen while fine-tuning, counted from the input."""
+    pooling: Literal["mean", "cls", "max"] = "mean"
+    """Pretrained: how the pieces of a text become one vector."""
+    head_width: Annotated[int, Field(ge=1, le=8192)] | None = None
+    """Pretrained: units of a hidden layer in the head; None for a linear head."""
+    encoder_dropout: Fraction = 0.1
+    """Pretrained: share of units hidden in the open groups, as in BERT."""
     vectors: Annotated[str, Field(min_length=1)] = "none"
     """File of word vectors to start the embedding from (`.npz`, word2vec `.bin` or text)."""
     freeze_vectors: bool = False
@@ -199,6 +207,20 @@ class TrainingSettings(_Section):
     """`linear`: the rate falls to 0 over each phase, as fastText's does."""
     patience: Annotated[int, Field(ge=1)] = 2
     """A phase ends after so many epochs without a better validation value."""
+    encoder_learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 5e-5
+    """Pretrained: of the encoder's top group in phase two; `learning_rate` is the head's."""
+    encoder_batch_size: Annotated[int, Field(ge=1, le=65_536)] = 16
+    """Pretrained: rows a step in phase two."""
+    encoder_micro_batch_size: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    """Pretrained: rows a pass; gradients add up to the step's. None: as many as 1 024 pieces."""
+    encoder_schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """Pretrained: how the rate falls over phase two."""
+    warmup: Fraction = 0.1
+    """Pretrained: share of phase two over which the rate rises from 0."""
+    gradual_unfreezing: bool = False
+    """Pretrained: open the groups from the top down over phase two (Howard and Ruder 2018)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Pretrained: of the products in the open groups."""
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     focal_gamma: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
@@ -210,6 +232,8 @@ class RegularizationSettings(_Section):
 
     l1: Penalty = 0.0
     l2: Penalty = 0.0
+    l2_sp: Penalty = 0.0
+    """Pretrained: penalty l2_sp · Σ(w - w of the checkpoint)² (Li et al. 2018)."""
 
 
 class AugmentationSettings(_Section):
@@ -294,6 +318,7 @@ class SpaceEntry(_Section):
 DEFAULT_SPACE: dict[str, SpaceEntry] = {
     "training.learning_rate": SpaceEntry(low=5e-4, high=3e-2, log=True),
     "training.fine_tune_scale": SpaceEntry(low=0.03, high=1.0, log=True),
+    "training.encoder_learning_rate": SpaceEntry(low=1e-5, high=3e-4, log=True),
     "regularization.l1": SpaceEntry(low=1e-8, high=1e-4, log=True),
     "regularization.l2": SpaceEntry(low=1e-8, high=1e-3, log=True),
     "model.dropout": SpaceEntry(low=0.0, high=0.7),

@@ -1,6 +1,22 @@
 """Networks: backbones, the head, layer groups, dropout with a tensor for its rate."""
 
-from tuner.models.registry import backbone_class, backbone_names, model_shape
+from tuner.models.pretrained import is_pretrained, open_checkpoint
+from tuner.models.registry import (
+    backbone_class,
+    backbone_names,
+    ignored_settings,
+    layer_groups,
+    model_shape,
+)
 from tuner.models.shape import ModelShape
 
-__all__ = ["ModelShape", "backbone_class", "backbone_names", "model_shape"]
+__all__ = [
+    "ModelShape",
+    "backbone_class",
+    "backbone_names",
+    "ignored_settings",
+    "is_pretrained",
+    "layer_groups",
+    "model_shape",
+    "open_checkpoint",
+]

@@ -1,4 +1,4 @@
-"""Find backbones: every file in `tuner/models/backbones/` is one, under its own name."""
+"""Find backbones: every file in `tuner/models/backbones/` is one, and the pretrained ones."""
 
 from __future__ import annotations
 
@@ -8,20 +8,65 @@ from typing import Any
 
 from tuner.config import ModelSettings, did_you_mean
 from tuner.errors import ConfigError
+from tuner.models.pretrained import PRETRAINED, is_pretrained, open_checkpoint
 from tuner.models.shape import ModelShape
 
-__all__ = ["backbone_class", "backbone_names", "model_shape"]
+__all__ = ["backbone_class", "backbone_names", "ignored_settings", "layer_groups", "model_shape"]
+
+ONLY_PRETRAINED = frozenset(
+    {
+        "model.checkpoint",
+        "model.pooling",
+        "model.head_width",
+        "model.encoder_dropout",
+        "training.encoder_learning_rate",
+        "training.encoder_batch_size",
+        "training.encoder_micro_batch_size",
+        "training.encoder_schedule",
+        "training.warmup",
+        "training.gradual_unfreezing",
+        "training.precision",
+        "regularization.l2_sp",
+    }
+)
+# The checkpoint's own tokenizer reads the text as it was written.
+ONLY_FROM_SCRATCH = frozenset(
+    {
+        "model.embedding_width",
+        "model.width",
+        "model.kernel_sizes",
+        "model.token_dropout",
+        "model.pooling_power",
+        "model.vectors",
+        "model.freeze_vectors",
+        "augmentation.share",
+        "augmentation.deletion",
+        "augmentation.swap",
+        "augmentation.neighbours",
+        "augmentation.noise",
+        "features.vocabulary_size",
+        "features.min_count",
+        "features.ngrams",
+        "features.ngram_min_count",
+        "features.length_percentile",
+        "preprocess.lower_case",
+        "preprocess.punctuation",
+        "preprocess.stop_words",
+        "preprocess.segmenter",
+        "preprocess.dictionary",
+    }
+)
 
 
 def backbone_names() -> tuple[str, ...]:
-    """Name the backbones there are, without loading any."""
+    """Name the backbones that start from scratch, without loading any."""
     # By file name: importing the package would load TensorFlow.
     folder = Path(__file__).parent / "backbones"
     return tuple(sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__"))
 
 
 def backbone_class(name: str) -> Any:
-    """Load a backbone's class.
+    """Load the class of a backbone that starts from scratch.
 
     Raises
     ------
@@ -29,11 +74,34 @@ def backbone_class(name: str) -> Any:
         If there is none of that name.
     """
     if name not in backbone_names():
+        names = (*backbone_names(), *PRETRAINED)
         raise ConfigError(
-            f"model.backbone must be one of {', '.join(backbone_names())}; got {name!r}."
-            f"{did_you_mean(name, backbone_names())}"
+            f"model.backbone must be one of {', '.join(names)}; got {name!r}."
+            f"{did_you_mean(name, names)}"
         )
     return import_module(f"tuner.models.backbones.{name}").Backbone
+
+
+def layer_groups(settings: ModelSettings) -> tuple[str, ...]:
+    """Name the layer groups below the head, from the input up.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such backbone, or its checkpoint is not there.
+    """
+    if is_pretrained(settings.backbone):
+        return open_checkpoint(settings).architecture.group_names
+    groups: tuple[str, ...] = backbone_class(settings.backbone).GROUPS
+    return groups
+
+
+def ignored_settings(backbone: str) -> frozenset[str]:
+    """Give the dotted names of the settings that have no meaning for a backbone."""
+    if is_pretrained(backbone):
+        return ONLY_FROM_SCRATCH
+    ignored: frozenset[str] = backbone_class(backbone).IGNORED
+    return ignored | ONLY_PRETRAINED
 
 
 def model_shape(settings: ModelSettings, *, vocabulary_size: int, n_classes: int) -> ModelShape:

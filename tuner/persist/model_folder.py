@@ -20,6 +20,8 @@ __all__ = ["StoredModel", "read_model", "write_model"]
 
 SCHEMA = 1
 _USER_FILES = ("dictionary", "stop_words")
+CHECKPOINT_FOLDER = "checkpoint"
+"""A checkpoint put here in a model folder is taken in place of the one its settings name."""
 _RESERVED = ["[PAD]", "[UNK]"]  # tokens 0 and 1 of every vocabulary
 
 
@@ -29,7 +31,8 @@ class StoredModel:
 
     `settings` are the trial's resolved settings as JSON data; `vocabulary` lists tokens by id;
     `classes` class names by number; `edges` the padded lengths; `about` is free (scores, trial,
-    versions).
+    versions). A classifier on a pretrained encoder has a `checkpoint` in place of vocabulary and
+    edges: the digest of the checkpoint that the weights belong to, which is not stored again.
     """
 
     settings: Mapping[str, Any]
@@ -40,6 +43,7 @@ class StoredModel:
     classes: tuple[str, ...]
     weights: Mapping[str, npt.NDArray[np.float32]]
     about: Mapping[str, Any]
+    checkpoint: str | None = None
 
 
 def write_model(folder: Path, model: StoredModel) -> None:
@@ -52,7 +56,8 @@ def write_model(folder: Path, model: StoredModel) -> None:
                 shutil.copyfile(value, fresh / f"{key}.txt")
                 settings["preprocess"][key] = f"{key}.txt"
         write_json(fresh / "settings.json", settings)
-        write_json(fresh / "vocabulary.json", list(model.vocabulary))
+        if model.checkpoint is None:
+            write_json(fresh / "vocabulary.json", list(model.vocabulary))
         write_json(fresh / "labels.json", list(model.classes))
         write_bytes(fresh / "weights.npz", pack_arrays(model.weights))
         write_json(
@@ -62,6 +67,7 @@ def write_model(folder: Path, model: StoredModel) -> None:
                 "ngrams": model.ngrams,
                 "max_tokens": model.max_tokens,
                 "edges": list(model.edges),
+                "checkpoint": model.checkpoint,
                 "about": dict(model.about),
             },
         )
@@ -78,9 +84,9 @@ def read_model(folder: Path) -> StoredModel:
     if not (folder / "model.json").is_file():
         raise CheckpointError(f"{folder}: is no model folder; it has no model.json.")
     try:
-        head, settings, vocabulary, labels = (
+        head, settings, labels = (
             json.loads((folder / name).read_text(encoding="utf-8"))
-            for name in ("model.json", "settings.json", "vocabulary.json", "labels.json")
+            for name in ("model.json", "settings.json", "labels.json")
         )
         if head["schema"] > SCHEMA:
             raise CheckpointError(
@@ -92,14 +98,16 @@ def read_model(folder: Path) -> StoredModel:
                 if not (folder / f"{key}.txt").is_file():
                     raise ValueError(f"{key}.txt is missing")
                 settings["preprocess"][key] = str(folder / f"{key}.txt")
-        _check_names("vocabulary.json", vocabulary, at_least=2)
-        if vocabulary[:2] != _RESERVED:
-            raise ValueError(
-                f"vocabulary.json must begin with {_RESERVED}, the ids 0 and 1; "
-                f"got {vocabulary[:2]}"
-            )
+        checkpoint = head.get("checkpoint")
+        vocabulary = [] if checkpoint is not None else _read_vocabulary(folder)
         _check_names("labels.json", labels, at_least=2)
-        _check_edges(head["edges"])
+        if checkpoint is None:
+            _check_edges(head["edges"])
+        elif (folder / CHECKPOINT_FOLDER).is_dir():
+            settings["model"] |= {
+                "backbone": "pretrained",
+                "checkpoint": str(folder / CHECKPOINT_FOLDER),
+            }
         for name in ("ngrams", "max_tokens"):
             if type(head[name]) is not int or head[name] < 1:
                 raise ValueError(f"model.json: {name} must be at least 1; got {head[name]!r}")
@@ -112,12 +120,23 @@ def read_model(folder: Path) -> StoredModel:
             classes=tuple(labels),
             weights=_finite(unpack_arrays((folder / "weights.npz").read_bytes())),
             about=head["about"],
+            checkpoint=checkpoint,
         )
     except CheckpointError as error:
         raise CheckpointError(f"{folder}: {error}") from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise CheckpointError(f"{folder}: the model folder is damaged: {reason}.") from error
+
+
+def _read_vocabulary(folder: Path) -> list[str]:
+    vocabulary: list[str] = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+    _check_names("vocabulary.json", vocabulary, at_least=2)
+    if vocabulary[:2] != _RESERVED:
+        raise ValueError(
+            f"vocabulary.json must begin with {_RESERVED}, the ids 0 and 1; got {vocabulary[:2]}"
+        )
+    return vocabulary
 
 
 def _check_names(file: str, value: Any, *, at_least: int) -> None:

@@ -10,8 +10,10 @@ import numpy as np
 
 from tuner.config import Settings
 from tuner.features import Encoded, Encoder
+from tuner.models import is_pretrained
 from tuner.packed import PackedTokens
 from tuner.persist import StoredModel, read_model
+from tuner.pipeline.encoders import clean_for_encoder, encoder_predictions, stored_checkpoint
 from tuner.preprocess import tokenize
 from tuner.records import Document, Scores
 
@@ -37,18 +39,32 @@ class Model:
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Predict raw texts, (len(texts), n_classes) float32, rows adding up to 1."""
+        if not self.reads_tokens:
+            return self.encoded_probabilities(
+                tuple(clean_for_encoder(texts, self.settings.preprocess))
+            )
         return self.token_probabilities(tokenize(texts, self.settings.preprocess))
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether it takes segmented texts; a pretrained encoder has a tokenizer of its own."""
+        return not is_pretrained(self.settings.model.backbone)
 
     def token_probabilities(self, tokens: PackedTokens) -> npt.NDArray[np.float32]:
         """Predict texts that were cut as `settings.preprocess` says, as `probabilities` does."""
         return self.encoded_probabilities(self._encoder.encode(tokens))
 
-    def encoded_probabilities(self, encoded: Encoded) -> npt.NDArray[np.float32]:
-        """Predict texts that were encoded for this model, as `probabilities` does raw ones."""
+    def encoded_probabilities(self, encoded: Encoded | tuple[str, ...]) -> npt.NDArray[np.float32]:
+        """Predict texts that were encoded for this model, as `probabilities` does raw ones.
+
+        For a pretrained encoder that are cleaned texts.
+        """
         from tuner.training import predict_probabilities
 
         if not len(encoded):
             return np.zeros((0, len(self.classes)), np.float32)
+        if isinstance(encoded, tuple):
+            return encoder_predictions(self.stored, self.settings, encoded)
         return predict_probabilities(
             self.settings,
             self.stored.weights,
@@ -99,6 +115,9 @@ def load_model(folder: str | Path) -> Model:
     stored = read_model(Path(folder))
     try:
         model = Model(stored)
+        if is_pretrained(model.settings.model.backbone):
+            stored_checkpoint(stored, model.settings)
+            return model
         shape = model_shape(
             model.settings.model,
             vocabulary_size=len(stored.vocabulary),
@@ -109,5 +128,5 @@ def load_model(folder: str | Path) -> Model:
         reason = str(as_config_error(error))
         raise CheckpointError(f"{folder}: the settings.json is damaged: {reason}") from error
     except (CheckpointError, ConfigError) as error:
-        raise CheckpointError(f"{folder}: the model folder is damaged: {error}") from error
+        raise CheckpointError(f"{folder}: the model folder cannot be used: {error}") from error
     return model

@@ -16,10 +16,11 @@ import numpy as np
 
 from tuner.config import PreprocessSettings, Settings
 from tuner.features import Coverage, EmbeddingStart, Encoded, Encoder
-from tuner.models import backbone_class
+from tuner.models import backbone_class, is_pretrained
 from tuner.packed import PackedTokens
 from tuner.persist import Cache, StoredModel
 from tuner.pipeline.aids import Aids
+from tuner.pipeline.encoders import EncoderPipeline, PreparedTexts
 from tuner.pipeline.stages import STAGES, Stages
 from tuner.preprocess import resolve_segmenter
 from tuner.records import Report, SearchParts, StopRequested, TrialOutcome, TrialSeeds
@@ -72,6 +73,7 @@ class Pipeline:
         self.parts = parts
         self._cache = cache
         self._study = study
+        self._encoders = EncoderPipeline(parts, cache)
         texts = [document.text for name in _PARTS for document in getattr(parts, name)]
         if study is None:
             self._stages = Stages(texts, cache, processes=processes)
@@ -113,8 +115,12 @@ class Pipeline:
         """Run one configuration once; see `tuner.training.fit`."""
         from tuner.training import fit
 
+        if is_pretrained(settings.model.backbone):
+            return self._encoders.run_trial(
+                settings, seeds=seeds, report=report, stop_requested=stop_requested
+            )
         started = time.perf_counter()
-        prepared = self.prepare(settings, stop_requested=stop_requested)
+        prepared = self._features(settings, stop_requested)
         start = self._embedding_start(settings, prepared)
         replacements = self._aids.replacements(
             settings, prepared.encoder, prepared.encoded["train"]
@@ -133,7 +139,7 @@ class Pipeline:
 
     def prepare(
         self, settings: Settings, *, stop_requested: StopRequested = lambda: None
-    ) -> Prepared:
+    ) -> Prepared | PreparedTexts:
         """Give the features of these settings, from memory, from the cache, or made now.
 
         Parameters
@@ -141,6 +147,11 @@ class Pipeline:
         stop_requested
             Called now and then while they are made; may raise.
         """
+        if is_pretrained(settings.model.backbone):
+            return self._encoders.prepare(settings, stop_requested=stop_requested)
+        return self._features(settings, stop_requested)
+
+    def _features(self, settings: Settings, stop_requested: StopRequested) -> Prepared:
         preprocess = self.resolve(settings.preprocess)
         ngrams = _resolve_ngrams(settings)
         key = (preprocess, settings.features, ngrams)
@@ -154,7 +165,9 @@ class Pipeline:
 
     def vector_coverage(self, settings: Settings) -> Coverage | None:
         """Say how many words have a vector in `model.vectors`; None without that."""
-        start = self._embedding_start(settings, self.prepare(settings))
+        if is_pretrained(settings.model.backbone):
+            return None
+        start = self._embedding_start(settings, self._features(settings, lambda: None))
         return None if start is None else start[1]
 
     def _embedding_start(
@@ -175,13 +188,15 @@ class Pipeline:
         self, settings: Settings, weights: dict[str, Any], about: dict[str, Any]
     ) -> StoredModel:
         """Put a trial's weights together with all that a prediction needs."""
-        prepared = self.prepare(settings)
         # Where the data lay is nobody's business, and a URL may hold a password.
         nowhere = dict.fromkeys(("path", "query", "validation", "test"))
+        settings = settings.model_copy(update={"data": settings.data.model_copy(update=nowhere)})
+        if is_pretrained(settings.model.backbone):
+            return self._encoders.stored_model(settings, weights, about)
+        prepared = self._features(settings, lambda: None)
         resolved = settings.model_copy(
             update={
                 "preprocess": prepared.preprocess,
-                "data": settings.data.model_copy(update=nowhere),
                 "model": settings.model.model_copy(
                     update={"vectors": "none", "freeze_vectors": False}
                 ),
@@ -208,7 +223,7 @@ class Pipeline:
         features = settings.features
         if self._study is not None:
             # No larger than the study's, so that the programs of the search serve the fold.
-            size = len(self._study.prepare(settings).encoder.vocabulary)
+            size = len(self._study._features(settings, stop_requested).encoder.vocabulary)
             features = features.model_copy(update={"vocabulary_size": size})
         started = time.perf_counter()
         before = self._cache.counts.copy()
@@ -245,7 +260,11 @@ class Pipeline:
             max_tokens=encoder.max_tokens,
             classes=self.parts.classes,
             # A fold has the shapes of its study, so that the programs of the search serve it.
-            layout=None if self._study is None else self._study.prepare(settings).data.layout,
+            layout=(
+                None
+                if self._study is None
+                else self._study._features(settings, lambda: None).data.layout
+            ),
         )
 
 

@@ -20,7 +20,7 @@ _INNER = re.compile(r"(?<=[^\W_])['’\-](?=[^\W_])|(?<=\d)[.,:](?=\d)")
 _KEPT = "\ue000"
 
 
-def normalize(text: str, settings: PreprocessSettings) -> str:
+def normalize(text: str, settings: PreprocessSettings, *, as_written: bool = False) -> str:
     """Clean one text as the settings say.
 
     In this order: HTML, Unicode NFKC, control characters, masks, lower case, punctuation, blanks.
@@ -31,6 +31,8 @@ def normalize(text: str, settings: PreprocessSettings) -> str:
         Any text.
     settings
         The switches.
+    as_written
+        Leave the form of characters, case and punctuation to a tokenizer that comes after.
 
     Returns
     -------
@@ -42,7 +44,8 @@ def normalize(text: str, settings: PreprocessSettings) -> str:
     """
     if settings.html == "strip":
         text = strip_markup(text)
-    text = unicodedata.normalize("NFKC", text)
+    if not as_written:
+        text = unicodedata.normalize("NFKC", text)
     text = text.translate(_CONTROL)
     if settings.mask_urls:
         text = _URL.sub(_MASK_URL, text)
@@ -50,9 +53,9 @@ def normalize(text: str, settings: PreprocessSettings) -> str:
         text = _EMAIL.sub(_MASK_EMAIL, text)
     if settings.mask_numbers:
         text = _NUMBER.sub(_MASK_NUMBER, text)
-    if settings.lower_case:
+    if settings.lower_case and not as_written:
         text = text.lower()
-    if settings.punctuation == "remove":
+    if settings.punctuation == "remove" and not as_written:
         inner: list[str] = []
 
         def keep(match: re.Match[str]) -> str:

@@ -15,6 +15,7 @@ from optuna.distributions import (
 )
 
 from tuner.config import (
+    ModelSettings,
     PreprocessSettings,
     Settings,
     SpaceEntry,
@@ -22,7 +23,7 @@ from tuner.config import (
     setting_value,
 )
 from tuner.errors import ConfigError
-from tuner.models import backbone_class
+from tuner.models import ignored_settings, layer_groups
 
 __all__ = [
     "all_params",
@@ -38,7 +39,10 @@ _INTEGERS = frozenset(
         "model.frozen_depth",
         "model.embedding_width",
         "model.width",
+        "model.head_width",
         "training.batch_size",
+        "training.encoder_batch_size",
+        "training.encoder_micro_batch_size",
         "training.epochs",
         "training.fine_tune_epochs",
         "training.patience",
@@ -61,14 +65,12 @@ def distributions(settings: Settings) -> dict[str, BaseDistribution]:
         If an entry does not fit its setting, such as a frozen depth beyond the backbone's groups.
     """
     _check_frozen_depth(settings)
-    space = settings.space
-    if "model.backbone" in space:
-        ignored: frozenset[str] = frozenset()  # another backbone may know what this one ignores
-    else:
-        ignored = backbone_class(settings.model.backbone).IGNORED
+    backbones = {model.backbone for model in _models(settings)}
+    # Of several backbones one may know what another ignores.
+    ignored = frozenset.intersection(*map(ignored_settings, backbones))
     return {
         name: _distribution(name, entry, settings)
-        for name, entry in space.items()
+        for name, entry in settings.space.items()
         if name not in ignored
     }
 
@@ -101,14 +103,21 @@ def _distribution(name: str, entry: SpaceEntry, settings: Settings) -> BaseDistr
 
 def _groups_below_head(settings: Settings) -> tuple[int, str]:
     """Give how many layer groups can be frozen, and the backbone with the fewest of them."""
-    return min((len(backbone_class(name).GROUPS), name) for name in _backbones(settings))
+    return min((len(layer_groups(model)), model.backbone) for model in _models(settings))
 
 
-def _backbones(settings: Settings) -> list[str]:
-    searched = settings.space.get("model.backbone")
-    if searched is None or searched.choices is None:
-        return [settings.model.backbone]
-    return [str(choice) for choice in searched.choices]
+def _models(settings: Settings) -> list[ModelSettings]:
+    """Give the model of the settings with every backbone and checkpoint that is searched."""
+    models = [settings.model]
+    for field in ("backbone", "checkpoint"):
+        searched = settings.space.get(f"model.{field}")
+        if searched is not None and searched.choices is not None:
+            models = [
+                model.model_copy(update={field: str(choice)})
+                for model in models
+                for choice in searched.choices
+            ]
+    return models
 
 
 def check_space(settings: Settings) -> None:
@@ -122,17 +131,24 @@ def check_space(settings: Settings) -> None:
 
 
 def _check_backbones(settings: Settings) -> None:
-    searched = settings.space.get("model.backbone")
-    backbone_class(settings.model.backbone)
-    if searched is None or searched.choices is None:
-        return
-    for number, name in enumerate(searched.choices):
-        try:
-            backbone_class(str(name))
-        except ConfigError as error:
-            raise ConfigError(
-                f"space.model.backbone: choices[{number}] breaks the setting's rule: {error}"
-            ) from error
+    layer_groups(settings.model)
+    is_used = any(model.backbone == "pretrained" for model in _models(settings))
+    if settings.model.checkpoint is not None and not is_used:
+        raise ConfigError(
+            "model.checkpoint belongs to model.backbone=pretrained; model.backbone is "
+            f"{settings.model.backbone!r}; got {settings.model.checkpoint!r}."
+        )
+    for field in ("backbone", "checkpoint"):
+        searched = settings.space.get(f"model.{field}")
+        if searched is None or searched.choices is None:
+            continue
+        for number, choice in enumerate(searched.choices):
+            try:
+                layer_groups(settings.model.model_copy(update={field: str(choice)}))
+            except ConfigError as error:
+                raise ConfigError(
+                    f"space.model.{field}: choices[{number}] breaks the setting's rule: {error}"
+                ) from error
 
 
 def _check_frozen_depth(settings: Settings) -> None:

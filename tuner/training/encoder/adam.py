@@ -1,0 +1,96 @@
+"""Adam for an encoder's variables, with a rate for every layer group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["EncoderAdam"]
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Kingma and Ba 2015, algorithm 1; Keras's epsilon
+CLIP_NORM = 1.0  # of all gradients together; Devlin et al. 2019, optimization.py of their code
+
+
+class EncoderAdam:
+    """Adam in place, moments kept for the trained groups alone.
+
+    L1 and L2 act on kernels and on the word embeddings of the batch; L2-SP on the encoder's
+    kernels: l2_sp * sum (w - w_checkpoint)**2 (Li et al. 2018, arXiv:1802.01483, equation 3).
+    """
+
+    def __init__(self) -> None:
+        self._moments: dict[str, tuple[Any, Any]] = {}
+        self._anchors: dict[str, Any] = {}
+        self._step = tf.Variable(0.0, trainable=False)
+
+    def prepare(
+        self, variables: Mapping[str, tuple[Any, int]], anchors: Mapping[str, Any]
+    ) -> None:
+        """Make and zero the moments of these variables, and let go of all others.
+
+        Parameters
+        ----------
+        variables
+            By name: variable and layer group.
+        anchors
+            Weights that L2-SP draws to, by name.
+        """
+        self._step.assign(0.0)
+        for name in set(self._moments) - set(variables):
+            del self._moments[name]
+        for name, (variable, _) in variables.items():
+            zeros = tf.zeros_like(variable)
+            known = self._moments.get(name)
+            if known is None or known[0].shape != zeros.shape:
+                self._moments[name] = (tf.Variable(zeros), tf.Variable(zeros))
+            else:
+                known[0].assign(zeros)
+                known[1].assign(zeros)
+        self._anchors = {
+            name: tf.Variable(anchors[name], trainable=False)
+            for name in variables
+            if name in anchors and name.endswith("/kernel")
+        }
+
+    def apply(
+        self,
+        variables: Mapping[str, tuple[Any, int]],
+        gradients: Mapping[str, Any],
+        *,
+        rates: Any,
+        l1: float,
+        l2: float,
+        l2_sp: float,
+    ) -> None:
+        """Update variables in place.
+
+        Parameters
+        ----------
+        gradients
+            By name, dense.
+        rates
+            Learning rate per layer group, (n_groups,).
+        """
+        step = float(self._step.assign_add(1.0).numpy())
+        clipped, _ = tf.clip_by_global_norm(list(gradients.values()), CLIP_NORM)
+        for name, gradient in zip(gradients, clipped, strict=True):
+            variable, group = variables[name]
+            first, second = self._moments[name]
+            if name.endswith("/kernel") and (l1 or l2):
+                gradient = gradient + l1 * tf.sign(variable) + 2.0 * l2 * variable
+            if l2_sp and name in self._anchors:
+                gradient = gradient + 2.0 * l2_sp * (variable - self._anchors[name])
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=first.handle,
+                v=second.handle,
+                beta1_power=BETA_1**step,
+                beta2_power=BETA_2**step,
+                lr=rates[group],
+                beta1=BETA_1,
+                beta2=BETA_2,
+                epsilon=EPSILON,
+                grad=gradient,
+            )

@@ -1,0 +1,354 @@
+"""The two phases of a trial on a pretrained encoder: probe, then fine-tune from the cut."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tuner.config import Settings
+from tuner.errors import TrialFailed
+from tuner.models.pretrained import Checkpoint
+from tuner.records import Report, Scores, StopRequested, TrialOutcome, TrialSeeds
+from tuner.training.buckets import passes_per_epoch, plan_epoch
+from tuner.training.encoder.prefix import ActivationCache, FrozenPrefix
+from tuner.training.encoder.program import (
+    MicroBatch,
+    StepNumbers,
+    encoder_program,
+)
+from tuner.training.encoder.schedule import cut_of_epoch, rate_factor
+from tuner.training.encoder.texts import (
+    EncoderTexts,
+    LabelledRows,
+    RowBatch,
+    batches_of_like_length,
+)
+from tuner.training.loss import class_weights
+from tuner.training.metrics import score
+from tuner.training.rates import discriminative_learning_rates
+
+__all__ = ["EncoderData", "encoder_probabilities", "fit_encoder"]
+
+_PIECES_PER_PASS = 1_024  # keeps a pass with its gradients near a second, so a signal is heard
+
+
+@dataclass(frozen=True)
+class EncoderData:
+    """What all trials on one study's texts share."""
+
+    texts: EncoderTexts
+    train: LabelledRows
+    validation: LabelledRows
+    selection: LabelledRows
+    classes: tuple[str, ...]
+    cache: ActivationCache | None
+
+
+def fit_encoder(
+    settings: Settings,
+    data: EncoderData,
+    *,
+    seeds: TrialSeeds,
+    report: Report,
+    stop_requested: StopRequested,
+) -> TrialOutcome:
+    """Run one trial.
+
+    Phase one trains the head on the untouched checkpoint's pooled features. Phase two opens the
+    groups above `model.frozen_depth`, from the probe's best weights: linear probing, then
+    fine-tuning (Kumar et al. 2022, arXiv:2202.10054). Groups below never differ from the
+    checkpoint.
+
+    Raises
+    ------
+    TrialFailed
+        If the loss or the predictions are no longer finite, or memory runs out.
+    """
+    try:
+        return _EncoderTrial(settings, data, seeds, report, stop_requested).run()
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise TrialFailed(
+            "out of memory: try training.encoder_micro_batch_size=1, a smaller "
+            "features.max_tokens, or a larger model.frozen_depth"
+        ) from error
+
+
+class _EncoderTrial:
+    """The state of one run of the two phases."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: EncoderData,
+        seeds: TrialSeeds,
+        report: Report,
+        stop_requested: StopRequested,
+    ) -> None:
+        self.settings = settings
+        self.data = data
+        self.seeds = seeds
+        self.report = report
+        self.stop_requested = stop_requested
+        self.program = encoder_program(
+            data.texts.checkpoint,
+            n_classes=len(data.classes),
+            model=settings.model,
+            training=settings.training,
+        )
+        self.prefix = FrozenPrefix(data.texts, self.program.passes, data.cache)
+        self.direction = 1.0 if settings.direction == "maximize" else -1.0
+        self.history: list[dict[str, float]] = []
+        self.seconds = dict.fromkeys(
+            ("prepare", "prefix", "train", "validate", "fine_tune", "re_evaluate"), 0.0
+        )
+        self.best_value = -math.inf
+        self.best_epoch = 0
+        self.best_validation: Scores | None = None
+        self.best_weights: Mapping[str, npt.NDArray[Any]] = {}
+
+    def run(self) -> TrialOutcome:
+        traces = self.program.n_traces
+        started = time.perf_counter()
+        self.program.reset(self.data.texts, seed=self.seeds.weights)
+        self.seconds["prepare"] = time.perf_counter() - started
+        self._probe()
+        self.program.load(self.best_weights, self.data.texts)
+        self._fine_tune()
+        started = time.perf_counter()
+        cut = self.program.load(self.best_weights, self.data.texts)
+        selection = self._scores(self.data.selection, cut)
+        self.seconds["re_evaluate"] = time.perf_counter() - started
+        if self.best_validation is None:
+            raise TrialFailed("no epoch was finished")
+        return TrialOutcome(
+            value=selection.value(self.settings.study.metric),
+            best_epoch=self.best_epoch,
+            validation=self.best_validation,
+            selection=selection,
+            history=tuple(self.history),
+            seconds={name: round(spent, 4) for name, spent in self.seconds.items()},
+            weights=self.best_weights,
+            n_parameters=self.program.n_parameters,
+            n_traces=self.program.n_traces - traces,
+        )
+
+    # -- phase one ----------------------------------------------------------------------------
+
+    def _probe(self) -> None:
+        training = self.settings.training
+        started = time.perf_counter()
+        features = self.prefix.pooled(
+            self.settings.model.pooling, stop_requested=self.stop_requested
+        )[self.data.train.rows]
+        self.seconds["prefix"] += time.perf_counter() - started
+        self.program.begin_phase(cut=self.program.n_groups, anchored=False)
+        inputs = tf.constant(features), tf.constant(self.data.train.labels)
+        numbers = self._numbers(training.learning_rate)
+        n_epochs = training.epochs
+
+        def train(turn: int) -> float:
+            done = (turn - 1) / n_epochs
+            factor = 1.0 - done if training.schedule == "linear" else 1.0
+            return self._probe_epoch(inputs, turn, numbers, factor)
+
+        self._phase("train", first=1, epochs=n_epochs, train=train, cut_of=lambda _: self._top)
+
+    @property
+    def _top(self) -> int:
+        return self.program.n_groups
+
+    def _probe_epoch(
+        self, inputs: tuple[Any, Any], epoch: int, numbers: StepNumbers, factor: float
+    ) -> float:
+        training = self.settings.training
+        n = len(self.data.train.rows)
+        plan = plan_epoch(
+            [n],
+            batch_size=training.batch_size,
+            generator=self._order(epoch),
+            n_passes=passes_per_epoch(
+                [n], batch_size=training.batch_size, steps_min=training.steps_per_epoch_min
+            ),
+        )
+        self.stop_requested()
+        total = self.program.probe(
+            *inputs,
+            plan.orders[0],
+            plan.row_weights[0],
+            numbers=numbers,
+            factor=factor,
+            seed=self._dropout_seed(epoch),
+        )
+        return total / len(plan.orders[0])
+
+    # -- phase two ----------------------------------------------------------------------------
+
+    def _fine_tune(self) -> None:
+        settings, training = self.settings, self.settings.training
+        depth, n_epochs = settings.model.frozen_depth, training.fine_tune_epochs
+        if n_epochs == 0:
+            return
+
+        def cut_of(turn: int) -> int:
+            if not training.gradual_unfreezing:
+                return depth
+            return cut_of_epoch(turn, epochs=n_epochs, frozen_depth=depth, n_groups=self._top)
+
+        started = time.perf_counter()
+        for cut in sorted({cut_of(turn) for turn in range(1, n_epochs + 1)} - {self._top}):
+            self.prefix.prepare(cut, stop_requested=self.stop_requested)
+        self.seconds["prefix"] += time.perf_counter() - started
+        self.program.begin_phase(cut=depth, anchored=settings.regularization.l2_sp > 0)
+        numbers = self._numbers(training.learning_rate * training.fine_tune_scale)
+
+        def train(turn: int) -> float:
+            return self._fine_tune_epoch(turn, cut_of(turn), numbers)
+
+        self._phase(
+            "fine_tune", first=training.epochs + 1, epochs=n_epochs, train=train, cut_of=cut_of
+        )
+
+    def _fine_tune_epoch(self, turn: int, cut: int, numbers: StepNumbers) -> float:
+        training = self.settings.training
+        rows, labels = self.data.train.rows, self.data.train.labels
+        batches = batches_of_like_length(
+            self.data.texts.lengths(rows),
+            batch_size=training.encoder_batch_size,
+            generator=self._order(training.epochs + turn),
+        )
+        total = 0.0
+        for number, places in enumerate(batches):
+            done = (turn - 1 + number / len(batches)) / training.fine_tune_epochs
+            total += self.program.step(
+                self._parts(rows[places], labels[places], cut),
+                cut=cut,
+                numbers=numbers,
+                factor=rate_factor(
+                    done, warmup=training.warmup, schedule=training.encoder_schedule
+                ),
+                seed=self._dropout_seed(training.epochs + turn) + number,
+                stop_requested=self.stop_requested,
+            )
+            if not math.isfinite(total):
+                raise TrialFailed(f"diverged: the loss is {total} in fine-tuning epoch {turn}")
+        return total / len(batches)
+
+    def _parts(
+        self, rows: npt.NDArray[np.intp], labels: npt.NDArray[np.int32], cut: int
+    ) -> list[MicroBatch]:
+        """Cut a batch into passes that fit into memory and into a second."""
+        lengths = self.data.texts.lengths(rows)
+        padded = self.data.texts.padded_lengths(rows)
+        size = self.settings.training.encoder_micro_batch_size or max(
+            1, _PIECES_PER_PASS // int(padded.max())
+        )
+        parts = []
+        for start in range(0, len(rows), size):
+            found = rows[start : start + size]
+            length = int(padded[start : start + size].max())
+            values = (
+                self.prefix.pooled(
+                    self.settings.model.pooling, stop_requested=self.stop_requested
+                )[found]
+                if cut == self._top
+                else self.prefix.batch(cut, RowBatch(found, len(found), length))
+            )
+            parts.append(
+                MicroBatch(values, lengths[start : start + size], labels[start : start + size])
+            )
+        return parts
+
+    # -- both ---------------------------------------------------------------------------------
+
+    def _phase(self, name: str, *, first: int, epochs: int, train: Any, cut_of: Any) -> None:
+        """Run the epochs `first`, `first + 1`, … until patience ends or `epochs` are done."""
+        metric = self.settings.study.metric
+        without_gain = 0
+        phase_best = -math.inf
+        for turn in range(1, epochs + 1):
+            epoch = first + turn - 1
+            started = time.perf_counter()
+            loss = train(turn)
+            self.seconds[name] += time.perf_counter() - started
+            started = time.perf_counter()
+            validation = self._scores(self.data.validation, cut_of(turn))
+            self.seconds["validate"] += time.perf_counter() - started
+            value = validation.value(metric)
+            if not (math.isfinite(value) and math.isfinite(loss)):
+                raise TrialFailed(
+                    f"diverged: validation {metric} is {value} and the loss {loss} "
+                    f"after epoch {epoch}"
+                )
+            self.history.append({"epoch": epoch, "loss": loss, "value": value})
+            if self.direction * value > self.best_value:
+                self.best_value = self.direction * value
+                self.best_epoch = epoch
+                self.best_validation = validation
+                self.best_weights = self.program.trained(self.data.texts, cut=cut_of(turn))
+            without_gain = 0 if self.direction * value > phase_best else without_gain + 1
+            phase_best = max(phase_best, self.direction * value)
+            self.report(epochs_completed=epoch, value=value)
+            if without_gain >= self.settings.training.patience:
+                return
+
+    def _scores(self, part: LabelledRows, cut: int) -> Scores:
+        probabilities = self.program.probabilities(
+            self.prefix, part.rows, cut=cut, stop_requested=self.stop_requested
+        )
+        if not np.isfinite(probabilities).all():
+            raise TrialFailed("diverged: the predictions are not finite")
+        predicted = probabilities.argmax(axis=1).astype(np.int32)
+        return score(part.labels, predicted, self.data.classes, probabilities=probabilities)
+
+    def _numbers(self, head_rate: float) -> StepNumbers:
+        settings, training = self.settings, self.settings.training
+        encoder = discriminative_learning_rates(
+            training.encoder_learning_rate, decay=training.layer_decay, n_groups=self._top
+        )
+        return StepNumbers(
+            rates=np.array([*encoder, head_rate], np.float32),
+            l1=settings.regularization.l1,
+            l2=settings.regularization.l2,
+            l2_sp=settings.regularization.l2_sp,
+            dropout=settings.model.dropout,
+            encoder_dropout=settings.model.encoder_dropout,
+            label_smoothing=training.label_smoothing,
+            focal_gamma=training.focal_gamma,
+            class_weights=class_weights(
+                self.data.train.labels, len(self.data.classes), training.class_weights
+            ),
+        )
+
+    def _order(self, epoch: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(self.seeds.order, spawn_key=(epoch,)))
+
+    def _dropout_seed(self, epoch: int) -> int:
+        return (self.seeds.dropout + 7_919 * epoch) % 2**30
+
+
+def encoder_probabilities(
+    settings: Settings,
+    weights: Mapping[str, npt.NDArray[Any]],
+    checkpoint: Checkpoint,
+    texts: Sequence[str],
+    *,
+    n_classes: int,
+) -> npt.NDArray[np.float32]:
+    """Predict cleaned texts with stored weights, (n, n_classes) float32, rows adding up to 1."""
+    distinct = sorted(set(texts))
+    place = {text: number for number, text in enumerate(distinct)}
+    pieces = checkpoint.encode(distinct, max_tokens=settings.features.max_tokens)
+    encoded = EncoderTexts(checkpoint, pieces)
+    program = encoder_program(
+        checkpoint, n_classes=n_classes, model=settings.model, training=settings.training
+    )
+    cut = program.load(weights, encoded)
+    rows = np.array([place[text] for text in texts], np.intp)
+    return program.probabilities(FrozenPrefix(encoded, program.passes, None), rows, cut=cut)
