@@ -36,7 +36,30 @@ def value_of(settings) -> float:
     return 1.0 / (1.0 + distance)
 
 
-def run_fake(settings, *, seeds, report, stop_requested, epochs=4, before_epoch=None):
+class NoStore:
+    """Keeps the digest of weights and nothing else."""
+
+    def keep_weights(self, outcome):
+        return "weights"
+
+    def checkpoint(self, origin, attempt):
+        return NoCheckpoint()
+
+
+class NoCheckpoint:
+    def load(self):
+        return None
+
+    def is_due(self):
+        return False
+
+    def clear(self):
+        pass
+
+
+def run_fake(
+    settings, *, seeds, report, stop_requested, checkpoint=None, epochs=4, before_epoch=None
+):
     value = value_of(settings)
     for epoch in range(1, epochs + 1):
         stop_requested()

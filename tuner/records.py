@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WEIGHTS_KEPT",
+    "Checkpoint",
     "ConfirmationProgress",
     "Document",
     "EncodedTexts",
@@ -25,6 +26,7 @@ __all__ = [
     "TrialOutcome",
     "TrialRecord",
     "TrialSeeds",
+    "TrialState",
 ]
 
 WEIGHTS_KEPT = 20
@@ -134,6 +136,34 @@ class Report(Protocol):
 
     def __call__(self, *, epochs_completed: int, value: float) -> None:
         """Take the validation objective after `epochs_completed` epochs, counted from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialState:
+    """A trial after an epoch: all that going on from there needs.
+
+    `arrays` holds weights, best weights and optimizer; `about` JSON-ready data: phase, epoch, the
+    best so far, history. Random state has no place: every epoch derives its own.
+    """
+
+    arrays: Mapping[str, Any]
+    about: Mapping[str, Any]
+
+
+class Checkpoint(Protocol):
+    """Where a trial leaves its state, and finds that of its predecessor."""
+
+    def load(self) -> TrialState | None:
+        """Give the newest state of an earlier attempt; None where there is none."""
+
+    def is_due(self) -> bool:
+        """Say whether so much would be lost by now that saving pays."""
+
+    def save(self, state: TrialState) -> None:
+        """Keep a state, whole or not at all."""
+
+    def clear(self) -> None:
+        """Forget all states of the trial, which has ended."""
 
 
 @dataclass(frozen=True, slots=True)

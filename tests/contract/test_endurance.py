@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy
 from optuna.trial import TrialState
 
-from tests.fake_trainer import Quiet, run_fake
+from tests.fake_trainer import NoStore, Quiet, run_fake
 from tuner.config import load_settings
 from tuner.errors import ConfigError, Interrupted, StorageError, TrialTaken
 from tuner.search import Endurance, Search, storage_errors
@@ -44,7 +44,7 @@ def open_study():
 def run(study, total, *, before_epoch=None, stop=lambda: None):
     return study.run(
         lambda *a, **k: run_fake(*a, **k, before_epoch=before_epoch), total=total,
-        progress=Quiet(), stop_requested=stop, keep_weights=lambda number, outcome: "w",
+        progress=Quiet(), stop_requested=stop, store=NoStore(),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from tests.fake_trainer import Quiet, run_fake, value_of
+from tests.fake_trainer import NoStore, Quiet, run_fake, value_of
 from tuner.config import apply_params, load_settings
 from tuner.errors import ConfigError, Interrupted, TooManyFailures, TrialFailed
 from tuner.search import Search, close_storage, list_studies, open_storage, read_trials
@@ -33,7 +33,7 @@ def search(url, *, fingerprint="f" * 64, name="s", overrides=()):
 def run(study, total, *, run_trial=run_fake, stop=lambda: None):
     return study.run(
         run_trial, total=total, progress=Quiet(), stop_requested=stop,
-        keep_weights=lambda number, outcome: f"weights-{number}",
+        store=NoStore(),
     )  # fmt: skip
 
 

@@ -23,7 +23,14 @@ from tuner.pipeline.aids import Aids
 from tuner.pipeline.encoders import EncoderPipeline, PreparedTexts
 from tuner.pipeline.stages import STAGES, Stages
 from tuner.preprocess import resolve_segmenter
-from tuner.records import Report, SearchParts, StopRequested, TrialOutcome, TrialSeeds
+from tuner.records import (
+    Checkpoint,
+    Report,
+    SearchParts,
+    StopRequested,
+    TrialOutcome,
+    TrialSeeds,
+)
 
 if TYPE_CHECKING:
     from tuner.training import FitData
@@ -111,6 +118,7 @@ class Pipeline:
         seeds: TrialSeeds,
         report: Report,
         stop_requested: StopRequested,
+        checkpoint: Checkpoint | None = None,
     ) -> TrialOutcome:
         """Run one configuration once; see `tuner.training.fit`."""
         from tuner.training import fit
@@ -134,6 +142,7 @@ class Pipeline:
             stop_requested=stop_requested,
             embedding_start=None if start is None else start[0],
             replacements=replacements,
+            checkpoint=checkpoint,
         )
         return replace(outcome, seconds={"prepare": seconds, **outcome.seconds})
 

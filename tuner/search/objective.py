@@ -7,10 +7,17 @@ from typing import Protocol
 import optuna
 
 from tuner.config import Settings
-from tuner.records import Progress, Report, StopRequested, TrialOutcome, TrialSeeds
+from tuner.records import (
+    Checkpoint,
+    Progress,
+    Report,
+    StopRequested,
+    TrialOutcome,
+    TrialSeeds,
+)
 from tuner.seeds import Stream, derive_seed
 
-__all__ = ["RunTrial", "TrialReport", "trial_seeds"]
+__all__ = ["RunTrial", "TrialReport", "TrialStore", "trial_seeds"]
 
 
 class RunTrial(Protocol):
@@ -23,8 +30,19 @@ class RunTrial(Protocol):
         seeds: TrialSeeds,
         report: Report,
         stop_requested: StopRequested,
+        checkpoint: Checkpoint | None = None,
     ) -> TrialOutcome:
-        """Run it and give its outcome."""
+        """Run it, from its checkpoint where it has one, and give its outcome."""
+
+
+class TrialStore(Protocol):
+    """Where what a trial leaves behind is kept: its weights, and its state while it runs."""
+
+    def keep_weights(self, outcome: TrialOutcome) -> str:
+        """Store the weights of a complete trial before it is told, and give their digest."""
+
+    def checkpoint(self, origin: int, attempt: int) -> Checkpoint:
+        """Give the states of one attempt at a trial."""
 
 
 def trial_seeds(study_seed: int, origin: int) -> TrialSeeds:

@@ -32,7 +32,7 @@ from tuner.search.freeze import freeze
 from tuner.search.grid import Grid
 from tuner.search.heartbeat import Heartbeat
 from tuner.search.identity import stored_settings, write_or_compare
-from tuner.search.objective import RunTrial, TrialReport, trial_seeds
+from tuner.search.objective import RunTrial, TrialReport, TrialStore, trial_seeds
 from tuner.search.owner import claiming_owner, is_dead
 from tuner.search.pruner import build_pruner
 from tuner.search.reading import best_trial, check_known, count_trials
@@ -186,7 +186,7 @@ class Search:
         total: int,
         progress: Progress,
         stop_requested: StopRequested,
-        keep_weights: Callable[[int, TrialOutcome], str],
+        store: TrialStore,
         ends_early: EndsEarly = _never,
     ) -> str:
         """Run trials until the study has `total` finished ones.
@@ -201,8 +201,8 @@ class Search:
             Watches.
         stop_requested
             Raises `Interrupted` when a signal has come in.
-        keep_weights
-            Stores a complete trial's weights before it is told and gives their digest.
+        store
+            Keeps the weights of complete trials, and the state of running ones.
         ends_early
             Asked before each trial: gives the outcome to end with, such as "timeout", or None.
 
@@ -230,7 +230,7 @@ class Search:
                 total=total,
                 progress=progress,
                 stop_requested=stop_requested,
-                keep_weights=keep_weights,
+                store=store,
             ):
                 continue
             if self.counts()["finished"] >= total:
@@ -246,7 +246,7 @@ class Search:
         total: int,
         progress: Progress,
         stop_requested: StopRequested,
-        keep_weights: Callable[[int, TrialOutcome], str],
+        store: TrialStore,
     ) -> bool:
         """Run one trial if a slot is free; False if none was. See `run`."""
         self.heed(stop_requested)
@@ -257,7 +257,7 @@ class Search:
             return False
         try:
             with Heartbeat(self._storage, trial._trial_id):
-                self._run_claimed(trial, owner, run_trial, progress, stop_requested, keep_weights)
+                self._run_claimed(trial, owner, run_trial, progress, stop_requested, store)
         except (TrialTaken, UpdateFinishedTrialError):
             _log.warning(
                 "trial %d was taken over: this process gave no sign of life for too long",
@@ -313,9 +313,10 @@ class Search:
         run_trial: RunTrial,
         progress: Progress,
         stop_requested: StopRequested,
-        keep_weights: Callable[[int, TrialOutcome], str],
+        store: TrialStore,
     ) -> None:
         origin = int(trial.user_attrs.get("origin", trial.number))
+        checkpoint = store.checkpoint(origin, int(trial.user_attrs.get("attempt", 1)))
         try:
             params = suggest(trial, self.space)
             if self._finish_if_duplicate(trial, params, owner):
@@ -326,18 +327,22 @@ class Search:
                 seeds=trial_seeds(self.settings.study.seed, origin),
                 report=TrialReport(trial, progress, may_prune=origin != 0),
                 stop_requested=stop_requested,
+                checkpoint=checkpoint,
             )
             if not math.isfinite(outcome.value):
                 raise TrialFailed(
                     f"diverged: selection {self.settings.study.metric} is not finite"
                 )
-            attributes = _noted(outcome, keep_weights(trial.number, outcome))
+            attributes = _noted(outcome, store.keep_weights(outcome))
             self._finish(trial, owner, TrialState.COMPLETE, outcome.value, attributes)
+            checkpoint.clear()
         except optuna.TrialPruned:
             self._finish(trial, owner, TrialState.PRUNED)
+            checkpoint.clear()
         except (TrialFailed, ConfigError) as failure:
             # A setting out of its rule can come up only in this combination of the space.
             self._close(trial._trial_id, str(failure), retry=None)
+            checkpoint.clear()
         except (Interrupted, StorageError) as cut_off:
             # A signal or a full disk says nothing about the configuration: it runs again.
             self._hand_back(trial, str(cut_off))
@@ -373,8 +378,10 @@ class Search:
             deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
         ):
             if other.number != trial.number and other.params == params:
+                known = self._storage.get_trial(trial._trial_id).intermediate_values
                 for step, value in other.intermediate_values.items():
-                    trial.report(value, step)
+                    if step not in known:
+                        trial.report(value, step)
                 copied: dict[str, Any] = {"duplicate_of": other.number}
                 if other.state == TrialState.COMPLETE:
                     # A pruned one has nothing to copy: its weights were never measured.

@@ -22,12 +22,12 @@ from tuner.persist import (
     write_text,
 )
 from tuner.pipeline import Pipeline
-from tuner.records import Finding, SearchParts, TrialOutcome, TrialRecord
+from tuner.records import Finding, SearchParts, TrialRecord
 from tuner.report import best_params, data_summary, trials_csv
 from tuner.search import all_params, best_trial, count_trials
 from tuner.service.label_suspects import SUSPECTS_FILE, LabelSuspects, suspects_csv
 from tuner.service.versions import versions
-from tuner.service.weights import drop_weights, keep_weights
+from tuner.service.weights import BlobTrials, drop_weights
 
 __all__ = ["Results"]
 
@@ -78,16 +78,13 @@ class Results:
         self.pipeline = pipeline
         self._read_trials = read_trials
         self._blobs = blobs
+        self.trial_store = BlobTrials(blobs)
         self._locks = FolderBlobs(folder / "blobs")
         self._written_best: int | None = None
         self._tables_written = 0.0
         self._table_pause = _TABLE_SECONDS
 
     # -- while the study runs -----------------------------------------------------------------
-
-    def keep_weights(self, number: int, outcome: TrialOutcome) -> str:
-        """Store a trial's weights under their digest, before the trial is told."""
-        return keep_weights(self._blobs, outcome)
 
     def study_started(self, trials: Sequence[TrialRecord]) -> None:
         """Write the tables, so that a study can be seen from its first minute."""

@@ -338,7 +338,7 @@ def _run_trials(
                 total=total,
                 progress=Watchers(results, progress),
                 stop_requested=stop_requested,
-                keep_weights=results.keep_weights,
+                store=results.trial_store,
                 ends_early=ends_early,
             )
     except Interrupted:

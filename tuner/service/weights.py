@@ -1,4 +1,4 @@
-"""The weights of trials: stored before a trial is told, let go when they can no longer win."""
+"""What trials leave among a study's blobs: stored before they are told, let go in time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 from tuner.persist import BlobStore, FolderBlobs, pack_arrays
 from tuner.records import WEIGHTS_KEPT, TrialOutcome, TrialRecord
 from tuner.search import Search, StudyTerms, best_trial, top_trials
+from tuner.service.checkpoints import BlobCheckpoint
 
-__all__ = ["drop_weights", "keep_weights", "study_blobs"]
+__all__ = ["BlobTrials", "drop_weights", "study_blobs"]
+
+CHECKPOINT_SECONDS = 10.0
 
 
 def study_blobs(search: Search, terms: StudyTerms, folder: Path) -> BlobStore:
@@ -20,12 +23,36 @@ def study_blobs(search: Search, terms: StudyTerms, folder: Path) -> BlobStore:
     return FolderBlobs(folder / "blobs")
 
 
-def keep_weights(blobs: BlobStore, outcome: TrialOutcome) -> str:
-    """Store a trial's weights under their digest, and give it."""
-    content = pack_arrays(outcome.weights)
-    key = hashlib.sha256(content).hexdigest()
-    blobs.put(key, content)
-    return key
+class BlobTrials:
+    """Weights and states of a study's trials among its blobs.
+
+    Parameters
+    ----------
+    checkpoint_seconds
+        Work of a trial that may be lost, see `BlobCheckpoint`.
+    """
+
+    def __init__(
+        self, blobs: BlobStore, *, checkpoint_seconds: float = CHECKPOINT_SECONDS
+    ) -> None:
+        self._blobs = blobs
+        self._checkpoint_seconds = checkpoint_seconds
+
+    def keep_weights(self, outcome: TrialOutcome) -> str:
+        """Store a trial's weights under their digest, and give it."""
+        content = pack_arrays(outcome.weights)
+        key = hashlib.sha256(content).hexdigest()
+        self._blobs.put(key, content)
+        return key
+
+    def checkpoint(self, origin: int, attempt: int) -> BlobCheckpoint:
+        """Give the states of one attempt at a trial."""
+        return BlobCheckpoint(
+            self._blobs,
+            origin=origin,
+            attempt=attempt,
+            every_seconds=self._checkpoint_seconds,
+        )
 
 
 def drop_weights(blobs: BlobStore, trials: Sequence[TrialRecord], direction: str) -> None:

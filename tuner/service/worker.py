@@ -24,7 +24,7 @@ from tuner.search import (
 from tuner.search.objective import RunTrial
 from tuner.service.shared_parts import find_parts
 from tuner.service.versions import code_identity, versions
-from tuner.service.weights import drop_weights, keep_weights, study_blobs
+from tuner.service.weights import BlobTrials, drop_weights, study_blobs
 
 __all__ = ["run_worker"]
 
@@ -42,6 +42,7 @@ class _Joined:
     search: Search
     terms: StudyTerms
     blobs: BlobStore
+    store: BlobTrials
     run_trial: RunTrial
 
     def is_open(self) -> bool:
@@ -61,7 +62,7 @@ class _Joined:
             total=terms.total,
             progress=progress,
             stop_requested=stop_requested,
-            keep_weights=lambda _, outcome: keep_weights(self.blobs, outcome),
+            store=self.store,
         )
         if has_run:
             settings = self.search.settings
@@ -179,7 +180,7 @@ def _join(
         search.close()
         raise
     _log.info("joined study %s", name)
-    return _Joined(search, terms, blobs, run_trial)
+    return _Joined(search, terms, blobs, BlobTrials(blobs), run_trial)
 
 
 def _wait_for_terms(search: Search, stop_requested: StopRequested) -> StudyTerms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 __all__ = ["Adam", "TouchedRows"]
 
+STEP = "step"
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Kingma and Ba 2015, algorithm 1; Keras's epsilon
 
 
@@ -50,6 +52,17 @@ class Adam:
         self._step.assign(0.0)
         for moments in self._moments.values():
             moments.assign(tf.zeros_like(moments))
+
+    def moments(self) -> dict[str, Any]:
+        """Copy moments and step out, by the name of their weight."""
+        found = {name: moments.numpy() for name, moments in self._moments.items()}
+        return {**found, STEP: self._step.numpy()}
+
+    def load(self, moments: Mapping[str, Any]) -> None:
+        """Set in place what `moments` gave."""
+        self._step.assign(moments[STEP])
+        for name, variable in self._moments.items():
+            variable.assign(moments[name])
 
     def apply(
         self,

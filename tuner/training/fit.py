@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,16 @@ from tuner.config import Settings
 from tuner.errors import TrialFailed
 from tuner.models import model_shape
 from tuner.models.embedding import EmbeddingRows
-from tuner.records import EncodedTexts, Report, Scores, StopRequested, TrialOutcome, TrialSeeds
+from tuner.records import (
+    Checkpoint,
+    EncodedTexts,
+    Report,
+    Scores,
+    StopRequested,
+    TrialOutcome,
+    TrialSeeds,
+    TrialState,
+)
 from tuner.training.augment import ReplacementTables, augment
 from tuner.training.batches import Batches, ahead, make_batches
 from tuner.training.buckets import EpochPlan, passes_per_epoch, plan_epoch
@@ -42,6 +52,7 @@ def fit(
     stop_requested: StopRequested,
     embedding_start: EmbeddingRows | None = None,
     replacements: ReplacementTables | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> TrialOutcome:
     """Run one trial.
 
@@ -64,6 +75,9 @@ def fit(
         Rows of the embedding that do not start at random; None where `model.vectors` is "none".
     replacements
         What tokens of train may be replaced by; None where nothing is augmented.
+    checkpoint
+        Where the trial goes on from, and leaves its state after an epoch when that is due; the
+        result is the same, bit for bit, as without.
 
     Raises
     ------
@@ -72,7 +86,14 @@ def fit(
     """
     try:
         trial = _Trial(
-            settings, data, seeds, report, stop_requested, embedding_start, replacements
+            settings,
+            data,
+            seeds,
+            report,
+            stop_requested,
+            embedding_start,
+            replacements,
+            checkpoint,
         )
         return trial.run()
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
@@ -80,6 +101,22 @@ def fit(
             "out of memory: try a smaller training.batch_size, features.max_tokens or "
             "features.vocabulary_size"
         ) from error
+
+
+@dataclass(slots=True)
+class Course:
+    """How far a trial has come: `phase`, the last `epoch`, and when that phase last got better."""
+
+    phase: str = ""
+    epoch: int = 0
+    phase_best: float = -math.inf
+    without_gain: int = 0
+
+    def count(self, epoch: int, value: float) -> None:
+        """Take an epoch's value, larger is better."""
+        self.epoch = epoch
+        self.without_gain = 0 if value > self.phase_best else self.without_gain + 1
+        self.phase_best = max(self.phase_best, value)
 
 
 class _Trial:
@@ -94,6 +131,7 @@ class _Trial:
         stop_requested: StopRequested,
         embedding_start: EmbeddingRows | None,
         replacements: ReplacementTables | None,
+        checkpoint: Checkpoint | None,
     ) -> None:
         self.settings = settings
         self.data = data
@@ -116,6 +154,8 @@ class _Trial:
         self.best_value = -math.inf
         self.best_epoch = 0
         self.best_validation: Scores | None = None
+        self.checkpoint = checkpoint
+        self.course = Course()
 
     def run(self) -> TrialOutcome:
         training = self.settings.training
@@ -128,15 +168,17 @@ class _Trial:
             n_fixed = 1 if self.settings.model.freeze_vectors else 0
             if n_fixed:
                 self.program.keep()  # an epoch's best weights are kept above the frozen groups
-        self._phase(
-            "train",
-            first=1,
-            epochs=training.epochs,
-            rate=training.learning_rate,
-            decay=1.0,
-            frozen_depth=n_fixed,
-        )
-        self.program.restore()
+            self._resume()
+        if self.course.phase != "fine_tune":
+            self._phase(
+                "train",
+                first=1,
+                epochs=training.epochs,
+                rate=training.learning_rate,
+                decay=1.0,
+                frozen_depth=n_fixed,
+            )
+            self.program.restore()
         self._phase(
             "fine_tune",
             first=training.epochs + 1,
@@ -192,10 +234,14 @@ class _Trial:
                 self.data.train_labels, len(self.data.classes), settings.training.class_weights
             ),
         ).tensors()
-        self.program.adam.reset()
-        without_gain = 0
-        phase_best = -math.inf
-        for epoch in range(first, first + epochs):
+        course = self.course
+        if course.phase != name:
+            self.program.adam.reset()
+            course = self.course = Course(phase=name, epoch=first - 1)
+        while (
+            course.epoch < first + epochs - 1 and course.without_gain < settings.training.patience
+        ):
+            epoch = course.epoch + 1
             with self._stage(name):
                 loss = self._train_epoch(
                     epoch, frozen_depth, hyperparameters, ((epoch - first) / epochs, 1 / epochs)
@@ -213,11 +259,38 @@ class _Trial:
                 self.best_epoch = epoch
                 self.best_validation = validation
                 self.program.keep(frozen_depth=frozen_depth)
-            without_gain = 0 if self.direction * value > phase_best else without_gain + 1
-            phase_best = max(phase_best, self.direction * value)
+            course.count(epoch, self.direction * value)
             self.report(epochs_completed=epoch, value=value)
-            if without_gain >= settings.training.patience:
-                return
+            if self.checkpoint is not None and self.checkpoint.is_due():
+                self.checkpoint.save(self._state())
+
+    def _state(self) -> TrialState:
+        about = {
+            "course": asdict(self.course),
+            "best_value": self.best_value,
+            "best_epoch": self.best_epoch,
+            "best_validation": None
+            if self.best_validation is None
+            else asdict(self.best_validation),
+            "history": list(self.history),
+            "seconds": dict(self.seconds),
+        }
+        return TrialState(self.program.state(), about)
+
+    def _resume(self) -> None:
+        """Go on where an earlier attempt has left its state, if one has."""
+        state = None if self.checkpoint is None else self.checkpoint.load()
+        if state is None:
+            return
+        about = state.about
+        self.program.load_state(state.arrays)
+        self.course = Course(**about["course"])
+        self.best_value = float(about["best_value"])
+        self.best_epoch = int(about["best_epoch"])
+        if about["best_validation"] is not None:
+            self.best_validation = Scores(**about["best_validation"])
+        self.history = [dict(row) for row in about["history"]]
+        self.seconds |= about["seconds"]
 
     def _train_epoch(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -232,6 +232,34 @@ class Program:
         """Set the weights to those kept."""
         for name, variable, _ in self.classifier.variables():
             variable.assign(self._kept[name])
+
+    # -- a trial's state between two epochs ---------------------------------------------------
+
+    def state(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Copy weights, kept weights and optimizer out."""
+        parts = {
+            "weights": self.classifier.weights(),
+            "kept": {name: variable.numpy() for name, variable in self._kept.items()},
+            "adam": self.adam.moments(),
+        }
+        return {f"{part}/{name}": v for part, found in parts.items() for name, v in found.items()}
+
+    def load_state(self, state: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        """Set in place what `state` gave.
+
+        Raises
+        ------
+        CheckpointError
+            If it is another program's.
+        """
+        parts: dict[str, dict[str, Any]] = {"weights": {}, "kept": {}, "adam": {}}
+        for name, value in state.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = value
+        self.classifier.load(parts["kept"])
+        self.keep()
+        self.classifier.load(parts["weights"])
+        self.adam.load(parts["adam"])
 
 
 _KEPT = 4

@@ -7,7 +7,7 @@ import importlib.util
 import optuna
 import pytest
 
-from tests.fake_trainer import Quiet, run_fake
+from tests.fake_trainer import NoStore, Quiet, run_fake
 from tuner.config import SamplerSettings, load_settings
 from tuner.errors import ConfigError
 from tuner.search import Search, check_sampler
@@ -92,7 +92,7 @@ def run(found, total, run_trial=run_fake):
         total=total,
         progress=Quiet(),
         stop_requested=lambda: None,
-        keep_weights=lambda number, outcome: str(number),
+        store=NoStore(),
     )
 
 
@@ -191,7 +191,7 @@ def test_tpe_learns_in_a_study_once_enough_trials_are_finished(tmp_path):
     )  # fmt: skip
     search.run(
         run_fake, total=8, progress=Quiet(), stop_requested=lambda: None,
-        keep_weights=lambda *_: "w",
+        store=NoStore(),
     )  # fmt: skip
     search.close()
 

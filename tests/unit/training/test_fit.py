@@ -40,7 +40,7 @@ def data():
 SEEDS = TrialSeeds(1, 2, 3)
 
 
-def run(data, *, stop=lambda: None, start=None, replacements=None, **changes):
+def run(data, *, stop=lambda: None, start=None, replacements=None, checkpoint=None, **changes):
     seen = []
 
     def report(*, epochs_completed, value):
@@ -48,7 +48,7 @@ def run(data, *, stop=lambda: None, start=None, replacements=None, **changes):
 
     outcome = fit(
         settings(**changes), data, seeds=SEEDS, report=report, stop_requested=stop,
-        embedding_start=start, replacements=replacements,
+        embedding_start=start, replacements=replacements, checkpoint=checkpoint,
     )  # fmt: skip
     return outcome, seen
 
@@ -221,3 +221,39 @@ def test_focal_loss_compiles_nothing_and_changes_the_weights(data):
 
     assert focal.n_traces == 0
     assert not np.array_equal(embeddings(plain), embeddings(focal))
+
+
+class Kept:
+    """Keeps the states of one run; gives the one after `epoch` to the next."""
+
+    def __init__(self, state=None):
+        self.state, self.saved = state, {}
+
+    def load(self):
+        return self.state
+
+    def is_due(self):
+        return True
+
+    def save(self, state):
+        self.saved[state.about["course"]["epoch"]] = state
+
+
+@pytest.mark.parametrize("epoch", [1, 4, 5, 6, 8])
+def test_trial_that_goes_on_from_its_checkpoint_ends_bit_for_bit_as_one_that_ran_through(
+    data, epoch
+):
+    changes = {"training.learning_rate": 0.01, "model.dropout": 0.3, "model.frozen_depth": 1}
+    through = Kept()
+    whole, seen = run(data, checkpoint=through, **changes)
+    run(data, **{"training.learning_rate": 0.2})  # leaves other weights and moments behind
+
+    resumed, seen_again = run(data, checkpoint=Kept(through.saved[epoch]), **changes)
+
+    assert sorted(through.saved) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert seen_again == seen[epoch:]
+    assert resumed.history == whole.history
+    assert (resumed.value, resumed.best_epoch) == (whole.value, whole.best_epoch)
+    assert resumed.validation == whole.validation
+    for name, weights in whole.weights.items():
+        assert np.array_equal(resumed.weights[name], weights)
