@@ -19,7 +19,7 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from tuner.counters import CACHE_FOUND, CACHE_MADE, count
-from tuner.errors import CheckpointError
+from tuner.errors import CheckpointError, StorageError
 from tuner.persist.array_file import ArrayFileWriter, open_array_file
 from tuner.persist.atomic import disk_errors, write_json
 
@@ -64,6 +64,7 @@ class Cache:
         self._folder = folder
         self.counts: Counter[tuple[str, str]] = Counter()
         """How often this object found ("found") or made ("made") an entry, by (stage, which)."""
+        self._checked: dict[Path, tuple[int, ...]] = {}  # read whole by this process, as it was
 
     def obtain(
         self,
@@ -119,14 +120,18 @@ class Cache:
     ) -> Mapping[str, npt.NDArray[Any]] | None:
         path = self._path(stage, key)
         try:
-            arrays = open_array_file(path)
+            is_checked = self._checked.get(path) == _state(path)
+            arrays = open_array_file(path, is_checked=is_checked)
+            with suppress(OSError):  # a read-only cache can be read all the same
+                os.utime(path)
+            self._checked[path] = _state(path)
         except FileNotFoundError:
             return None
         except CheckpointError as error:
             tell(error)
             return None
-        with suppress(OSError):  # a cache on a read-only disk can be read all the same
-            os.utime(path)
+        except OSError as error:
+            raise StorageError(f"{path}: cannot be read: {error.strerror}.") from error
         return arrays
 
     def entries(self) -> list[CacheEntry]:
@@ -215,9 +220,9 @@ class Cache:
             writer = ArrayFileWriter(file, fresh)
             make(writer)
             writer.finish()
+            arrays = open_array_file(fresh)  # before it has its name and can be pruned
         self.counts[stage, "made"] += 1
         count(CACHE_MADE, stage)
-        arrays = open_array_file(path)
         self._keep_to_limit(path)
         return arrays
 
@@ -265,6 +270,12 @@ class Cache:
     @property
     def _limit_path(self) -> Path:
         return self._folder / "limit.json"
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Give what changes when a file is written, or used by another process."""
+    about = path.stat()
+    return about.st_ino, about.st_size, about.st_mtime_ns
 
 
 def _acquire(lock: FileLock, *, seconds: float) -> bool:

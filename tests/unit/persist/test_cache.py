@@ -72,6 +72,37 @@ def test_damaged_entry_is_told_and_made_anew(cache, caplog, place):
     assert cache.verify() == []
 
 
+def test_entry_that_is_damaged_between_two_uses_is_found(cache):
+    cache.obtain("segments", "k", put(ids=[1, 2, 3]))
+    cache.obtain("segments", "k", never)
+    (entry,) = cache.entries()
+    content = bytearray(entry.path.read_bytes())
+    content[70] ^= 1
+    time.sleep(0.02)  # a file system's clock ticks in milliseconds
+    entry.path.write_bytes(content)
+
+    assert cache.open("segments", "k") is None
+
+
+def test_unchanged_entry_is_read_whole_once(cache, monkeypatch):
+    cache.obtain("segments", "k", put(ids=[1, 2, 3]))
+    cache.open("segments", "k")
+    monkeypatch.setattr("tuner.persist.array_file._digest", lambda path: b"")
+
+    assert cache.open("segments", "k")["ids"].tolist() == [1, 2, 3]
+    assert Cache(cache.entries()[0].path.parents[1]).open("segments", "k") is None
+
+
+def test_cache_that_cannot_be_read_is_one_line(cache):
+    cache.obtain("segments", "k", put(ids=[1]))
+    (entry,) = cache.entries()
+    entry.path.unlink()
+    entry.path.mkdir()
+
+    with pytest.raises(StorageError, match=r"k\.arrays: cannot be read: "):
+        cache.obtain("segments", "k", never)
+
+
 @pytest.mark.parametrize("n_bytes", [0, 30, 100])
 def test_entry_cut_short_is_made_anew(cache, n_bytes):
     cache.obtain("segments", "k", put(ids=[1, 2, 3]))
