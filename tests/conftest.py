@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 GOOD = ["很好", "满意", "喜欢", "推荐", "干净", "舒服", "实惠", "惊喜"]
 BAD = ["很差", "失望", "难看", "后悔", "肮脏", "吵闹", "昂贵", "糟糕"]
+MORE_GOOD = ["温馨", "划算", "贴心", "安静", "完美", "漂亮", "值得", "方便"]
+MORE_BAD = ["潮湿", "敷衍", "漏水", "陈旧", "上当", "恶心", "破损", "缓慢"]
 NEUTRAL = ["房间", "服务", "早餐", "位置", "前台", "价格", "电视", "楼下", "周末", "朋友", "孩子"]
 
 
@@ -29,6 +31,19 @@ def make_rows(n: int, *, seed: int = 0) -> list[tuple[str, str]]:
         )
         generator.shuffle(words)
         rows.append(("".join(words) + str(number), label))
+    return rows
+
+
+def rich_rows(n: int, *, seed: int = 0) -> list[tuple[str, str]]:
+    """Reviews of so many words that none stands in a fifth of its class, as in real ones."""
+    generator = random.Random(seed)
+    rows = []
+    for number in range(n):
+        good = number % 2 == 0
+        words = generator.sample(NEUTRAL, 4)
+        words += generator.sample([*GOOD, *MORE_GOOD] if good else [*BAD, *MORE_BAD], 2)
+        generator.shuffle(words)
+        rows.append(("".join(words) + str(number), "正面" if good else "负面"))
     return rows
 
 

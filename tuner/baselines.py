@@ -6,9 +6,15 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["TfidfLinear", "fit_tfidf_characters", "fit_tfidf_words", "majority_class"]
+__all__ = [
+    "LabelledTokens",
+    "TfidfLinear",
+    "fit_tfidf_characters",
+    "fit_tfidf_words",
+    "majority_class",
+]
 
 COSTS = (0.1, 0.3, 1.0, 3.0)
 ROWS_FOR_COSTS = 10_000
@@ -23,6 +29,13 @@ def majority_class(labels: Sequence[str]) -> str:
     """
     counts = Counter(labels)
     return min(counts, key=lambda label: (-counts[label], label))
+
+
+class LabelledTokens(NamedTuple):
+    """Token lists and as many labels."""
+
+    documents: Sequence[Sequence[str]]
+    labels: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +56,8 @@ class TfidfLinear:
 
 
 def fit_tfidf_words(
-    train: Sequence[Sequence[str]],
-    train_labels: Sequence[str],
-    validation: Sequence[Sequence[str]],
-    validation_labels: Sequence[str],
+    train: LabelledTokens,
+    validation: LabelledTokens,
     *,
     seed: int,
 ) -> TfidfLinear:
@@ -55,18 +66,16 @@ def fit_tfidf_words(
     Parameters
     ----------
     train, validation
-        Token lists.
+        The first is fitted on, the second chooses the cost.
     seed
         For the solver's order of coordinates.
     """
-    return _fit(_words, (1, 2), train, train_labels, validation, validation_labels, seed=seed)
+    return _fit(_words, (1, 2), train, validation, seed=seed)
 
 
 def fit_tfidf_characters(
-    train: Sequence[Sequence[str]],
-    train_labels: Sequence[str],
-    validation: Sequence[Sequence[str]],
-    validation_labels: Sequence[str],
+    train: LabelledTokens,
+    validation: LabelledTokens,
     *,
     seed: int,
 ) -> TfidfLinear:
@@ -74,9 +83,9 @@ def fit_tfidf_characters(
 
     Parameters are those of `fit_tfidf_words`.
     """
-    if _has_han(train):
-        return _fit(_joined, (1, 3), train, train_labels, validation, validation_labels, seed=seed)
-    return _fit(_spaced, (2, 5), train, train_labels, validation, validation_labels, seed=seed)
+    if _has_han(train.documents):
+        return _fit(_joined, (1, 3), train, validation, seed=seed)
+    return _fit(_spaced, (2, 5), train, validation, seed=seed)
 
 
 def _words(tokens: Sequence[str]) -> list[str]:
@@ -101,10 +110,8 @@ def _has_han(documents: Sequence[Sequence[str]]) -> bool:
 def _fit(
     prepare: Any,
     ngrams: tuple[int, int],
-    train: Sequence[Sequence[str]],
-    train_labels: Sequence[str],
-    validation: Sequence[Sequence[str]],
-    validation_labels: Sequence[str],
+    train: LabelledTokens,
+    validation: LabelledTokens,
     *,
     seed: int,
 ) -> TfidfLinear:
@@ -127,17 +134,17 @@ def _fit(
         max_features=FEATURES_MAX,
         **analyzer,
     )
-    features = vectorizer.fit_transform(train)
-    validation_features = vectorizer.transform(validation)
+    features = vectorizer.fit_transform(train.documents)
+    validation_features = vectorizer.transform(validation.documents)
     n_chosen = min(features.shape[0], ROWS_FOR_COSTS)
-    labels = list(train_labels)
+    labels = list(train.labels)
     if len(set(labels[:n_chosen])) < 2:
         n_chosen = len(labels)  # rows sorted by class: the first ones tell nothing
 
     def value(cost: float) -> float:
         model = _svm(features[:n_chosen], labels[:n_chosen], cost, seed)
         predicted = model.predict(validation_features)
-        return float(f1_score(validation_labels, predicted, average="macro", zero_division=0))
+        return float(f1_score(validation.labels, predicted, average="macro", zero_division=0))
 
     cost = max(COSTS, key=value)
     return TfidfLinear(vectorizer, _svm(features, labels, cost, seed), cost, ngrams)

@@ -8,30 +8,14 @@ import random
 
 import pytest
 
-from tests.conftest import BAD, GOOD, NEUTRAL, run_tuner, write_csv
-
-MORE_GOOD = ["温馨", "划算", "贴心", "安静", "完美", "漂亮", "值得", "方便"]
-MORE_BAD = ["潮湿", "敷衍", "漏水", "陈旧", "上当", "恶心", "破损", "缓慢"]
-
-
-def reviews(n: int, *, seed: int = 0) -> list[tuple[str, str]]:
-    """Reviews of so many words that none stands in a fifth of its class, as in real ones."""
-    generator = random.Random(seed)
-    rows = []
-    for number in range(n):
-        good = number % 2 == 0
-        words = generator.sample(NEUTRAL, 4)
-        words += generator.sample([*GOOD, *MORE_GOOD] if good else [*BAD, *MORE_BAD], 2)
-        generator.shuffle(words)
-        rows.append(("".join(words) + str(number), "正面" if good else "负面"))
-    return rows
+from tests.conftest import rich_rows, run_tuner, write_csv
 
 
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory):
     """A table with flips and a tag, and a test file with a class of its own, checked."""
     folder = tmp_path_factory.mktemp("check")
-    rows = reviews(800)
+    rows = rich_rows(800)
     flipped = random.Random(2).sample(range(600), 30)
     for row in flipped:
         rows[row] = (rows[row][0], {"正面": "负面", "负面": "正面"}[rows[row][1]])
@@ -93,7 +77,7 @@ def test_table_for_people_says_the_same(checked):
 
 
 def test_clean_table_has_nothing_to_complain_about(tmp_path):
-    write_csv(tmp_path / "data.csv", reviews(400))
+    write_csv(tmp_path / "data.csv", rich_rows(400))
 
     result = run_tuner("check", "--data", "data.csv", cwd=tmp_path)
 
@@ -102,7 +86,7 @@ def test_clean_table_has_nothing_to_complain_about(tmp_path):
 
 
 def test_data_errors_end_with_exit_code_3_and_write_no_suspects(tmp_path):
-    write_csv(tmp_path / "data.csv", [(text, "a") for text, _ in reviews(60)])
+    write_csv(tmp_path / "data.csv", [(text, "a") for text, _ in rich_rows(60)])
 
     result = run_tuner("check", "--data", "data.csv", "--suspects", "doubts.csv", cwd=tmp_path)
 
@@ -111,7 +95,7 @@ def test_data_errors_end_with_exit_code_3_and_write_no_suspects(tmp_path):
 
 
 def test_suspects_never_replace_the_data(tmp_path):
-    table = write_csv(tmp_path / "data.csv", reviews(60))
+    table = write_csv(tmp_path / "data.csv", rich_rows(60))
     before = table.read_bytes()
 
     result = run_tuner("check", "--data", "data.csv", "--suspects", "./data.csv", cwd=tmp_path)

@@ -1,4 +1,9 @@
-from tuner.baselines import fit_tfidf_characters, fit_tfidf_words, majority_class
+from tuner.baselines import (
+    LabelledTokens,
+    fit_tfidf_characters,
+    fit_tfidf_words,
+    majority_class,
+)
 
 
 def test_characters_tell_what_rare_words_cannot():
@@ -7,31 +12,35 @@ def test_characters_tell_what_rare_words_cannot():
     labels = ["+", "+", "+", "-", "-", "-"]
     validation = [["真好"], ["好用"], ["很差"], ["差极"]]
 
-    model = fit_tfidf_characters(train, labels, validation, ["+", "+", "-", "-"], seed=0)
+    model = fit_tfidf_characters(
+        LabelledTokens(train, labels),
+        LabelledTokens(validation, ["+", "+", "-", "-"]),
+        seed=0,
+    )
 
     assert model.ngrams == (1, 3)
     assert model.predict(validation) == ["+", "+", "-", "-"]
 
 
 def test_characters_of_words_with_blanks_are_taken_in_longer_runs():
-    train = [["wonderful", "film"], ["awful", "film"]] * 3
-    model = fit_tfidf_characters(train, ["+", "-"] * 3, train, ["+", "-"] * 3, seed=0)
+    train = LabelledTokens([["wonderful", "film"], ["awful", "film"]] * 3, ["+", "-"] * 3)
+    model = fit_tfidf_characters(train, train, seed=0)
 
     assert model.ngrams == (2, 5)
     assert model.predict([["wonderfully"], ["awfully"]]) == ["+", "-"]
 
 
 def test_empty_text_is_answered_too():
-    train = [["good"], ["bad"], []] * 2
-    model = fit_tfidf_words(train, ["+", "-", "-"] * 2, train, ["+", "-", "-"] * 2, seed=0)
+    train = LabelledTokens([["good"], ["bad"], []] * 2, ["+", "-", "-"] * 2)
+    model = fit_tfidf_words(train, train, seed=0)
 
     assert model.predict([[]]) == ["-"]
 
 
 def test_rows_sorted_by_class_do_not_break_the_choice_of_the_cost(monkeypatch):
     monkeypatch.setattr("tuner.baselines.ROWS_FOR_COSTS", 3)
-    train = [["good"]] * 4 + [["bad"]] * 4
-    model = fit_tfidf_words(train, ["+"] * 4 + ["-"] * 4, train, ["+"] * 4 + ["-"] * 4, seed=0)
+    train = LabelledTokens([["good"]] * 4 + [["bad"]] * 4, ["+"] * 4 + ["-"] * 4)
+    model = fit_tfidf_words(train, train, seed=0)
 
     assert model.predict([["good"], ["bad"]]) == ["+", "-"]
 

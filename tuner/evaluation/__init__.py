@@ -2,16 +2,15 @@
 
 from tuner.evaluation.bootstrap import Interval, score_intervals
 from tuner.evaluation.calibration import (
-    apply_temperature,
     calibration_report,
     expected_calibration_error,
-    fit_temperature,
     reliability,
 )
 from tuner.evaluation.comparison import Comparison, Difference, compare
 from tuner.evaluation.slices import slice_report
 from tuner.evaluation.spread import mean_interval
 from tuner.evaluation.successive_rejects import repetitions, runs_needed
+from tuner.evaluation.temperature import apply_temperature, fit_temperature
 from tuner.evaluation.verdict import Verdict, decide
 
 __all__ = [

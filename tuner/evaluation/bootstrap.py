@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tuner.evaluation.checks import check_classes
+from tuner.evaluation.wilson import wilson
+
 __all__ = ["Interval", "score_intervals"]
 
 _CHUNK = 2_000_000
@@ -97,7 +100,7 @@ def score_intervals(
     z = quantile(level)
     n = len(labels)
     accuracy = float(np.mean(labels == predicted))
-    low, high = _wilson(accuracy, n, z)
+    low, high = wilson(accuracy, n, z)
     found = {"accuracy": Interval(min(low, accuracy), max(high, accuracy), level)}
 
     rng = np.random.default_rng(seed)
@@ -128,8 +131,8 @@ def _bounded(
     variance = float(drawn.var(ddof=1))
     certain = variance == 0 or value in (0.0, 1.0)
     n_effective = n_certain if certain else value * (1 - value) / variance
-    low, high = _wilson(min(max(value - bias, 0.0), 1.0), n_effective, z)
-    return min(low, value, _wilson(1.0, n_certain, z)[0]), max(high, value)
+    low, high = wilson(min(max(value - bias, 0.0), 1.0), n_effective, z)
+    return min(low, value, wilson(1.0, n_certain, z)[0]), max(high, value)
 
 
 def _mean_above_0(values: npt.NDArray[np.float64], z: float) -> tuple[float, float]:
@@ -221,17 +224,8 @@ def group(
     labels, predicted
         Class numbers in [0, `n_classes`), each (n,) int32, n at least 1; one or two models.
     """
-    if len(labels) == 0:
-        raise ValueError("there are no rows to resample")
+    check_classes(labels, *predicted, n_classes=n_classes)
     columns = [np.asarray(column, np.int64) for column in (labels, *predicted)]
-    for column in columns:
-        if column.shape != columns[0].shape:
-            raise ValueError(f"labels are {columns[0].shape}, predictions {column.shape}")
-        if column.min() < 0 or column.max() >= n_classes:
-            raise ValueError(
-                f"class numbers must lie in [0, {n_classes}); "
-                f"got {column.min()} to {column.max()}."
-            )
     keys, counts = np.unique(_key(columns, n_classes), return_counts=True)
     numbers: list[npt.NDArray[np.int64]] = []
     for _ in columns:
@@ -269,10 +263,3 @@ def _key(columns: list[npt.NDArray[np.int64]], n_classes: int) -> npt.NDArray[np
     for column in columns[1:]:
         key = key * n_classes + column
     return key
-
-
-def _wilson(share: float, n: float, z: float) -> tuple[float, float]:
-    """Give Wilson's interval of a share in [0, 1] of `n` rows; Brown et al. 2001, equation 4."""
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return max(0.0, centre - half), min(1.0, centre + half)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tuner.baselines import (
+    LabelledTokens,
     TfidfLinear,
     fit_tfidf_characters,
     fit_tfidf_words,
@@ -68,17 +69,18 @@ def open_test(
     open_parts = ("train", "validation", "selection")
     tokens = {name: pipeline.tokens(preprocess, name) for name in open_parts}
     labels = {name: [d.label for d in getattr(parts, name)] for name in open_parts}
+    train, validation = (
+        LabelledTokens(tokens[name], labels[name]) for name in ("train", "validation")
+    )
     seed = derive_seed(settings.study.seed, 0, Stream.BASELINE)
     linear = {
-        name: fit(
-            tokens["train"], labels["train"], tokens["validation"], labels["validation"], seed=seed
-        )
+        name: fit(train, validation, seed=seed)
         for name, fit in (
             ("tfidf_words", fit_tfidf_words),
             ("tfidf_characters", fit_tfidf_characters),
         )
     }
-    majority = majority_class(labels["train"])
+    majority = majority_class(train.labels)
     winner = Model(results.stored_model(best, {}))
     encoded = pipeline.prepare(apply_params(settings, best.params)).encoded
     untuned = None if default is None else Model(results.stored_model(default, {}))

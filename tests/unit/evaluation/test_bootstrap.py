@@ -179,7 +179,7 @@ def test_no_rows_are_refused():
 
 
 def test_predictions_of_another_length_are_refused():
-    with pytest.raises(ValueError, match=r"\(2,\), predictions \(1,\)"):
+    with pytest.raises(ValueError, match=r"\(2,\) and predictions \(1,\)"):
         score_intervals(array(0, 1), array(0), n_classes=2, seed=1)
 
 

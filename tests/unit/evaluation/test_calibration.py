@@ -6,13 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuner.evaluation.calibration import (
-    apply_temperature,
     calibration_report,
     ece_if_calibrated,
     expected_calibration_error,
-    fit_temperature,
     reliability,
 )
+from tuner.evaluation.temperature import apply_temperature, fit_temperature
 
 
 def two_classes(*groups):

@@ -5,13 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuner.evaluation.bands import quantile_bands
+from tuner.evaluation.confusion import by_class, confusion
 from tuner.evaluation.slices import (
-    by_class,
     by_confidence,
     by_length,
-    confusion,
     coverage,
-    quantile_bands,
     slice_report,
     worst_errors,
 )

@@ -8,28 +8,12 @@ import random
 
 import pytest
 
-from tests.conftest import BAD, GOOD, NEUTRAL, write_csv
+from tests.conftest import rich_rows, write_csv
 from tuner.config import load_settings
 from tuner.records import Document
 from tuner.service import diagnose_parts, read_sources, split_sources, store_parts, suspects_csv
 from tuner.service.collect import Collected
 from tuner.service.label_suspects import SuspectRow
-
-MORE_GOOD = ["温馨", "划算", "贴心", "安静", "完美", "漂亮", "值得", "方便"]
-MORE_BAD = ["潮湿", "敷衍", "漏水", "陈旧", "上当", "恶心", "破损", "缓慢"]
-
-
-def reviews(n: int, *, seed: int = 0) -> list[tuple[str, str]]:
-    """Reviews of so many words that none stands in a fifth of its class, as in real ones."""
-    generator = random.Random(seed)
-    rows = []
-    for number in range(n):
-        good = number % 2 == 0
-        words = generator.sample(NEUTRAL, 4)
-        words += generator.sample([*GOOD, *MORE_GOOD] if good else [*BAD, *MORE_BAD], 2)
-        generator.shuffle(words)
-        rows.append(("".join(words) + str(number), "正面" if good else "负面"))
-    return rows
 
 
 def examine(path, **data):
@@ -45,13 +29,13 @@ def kinds(diagnosis):
 
 
 def test_clean_table_is_left_in_peace(tmp_path):
-    diagnosis, _, _ = examine(write_csv(tmp_path / "a.csv", reviews(400)))
+    diagnosis, _, _ = examine(write_csv(tmp_path / "a.csv", rich_rows(400)))
 
     assert (diagnosis.findings, diagnosis.suspects) == ((), ())
 
 
 def test_flipped_labels_are_listed_with_file_line_and_the_likelier_label(tmp_path):
-    rows = reviews(600)
+    rows = rich_rows(600)
     flipped = random.Random(1).sample(range(600), 30)
     for row in flipped:
         rows[row] = (rows[row][0], {"正面": "负面", "负面": "正面"}[rows[row][1]])
@@ -70,7 +54,7 @@ def test_flipped_labels_are_listed_with_file_line_and_the_likelier_label(tmp_pat
 def test_tag_that_gives_the_label_away_is_named(tmp_path):
     rows = [
         (f"【体育频道】{text}" if label == "正面" and row % 3 else text, label)
-        for row, (text, label) in enumerate(reviews(400))
+        for row, (text, label) in enumerate(rich_rows(400))
     ]
 
     diagnosis, _, _ = examine(write_csv(tmp_path / "a.csv", rows))
@@ -83,7 +67,7 @@ def test_tag_that_gives_the_label_away_is_named(tmp_path):
 
 def test_many_leaks_are_told_in_a_few_lines(tmp_path):
     rows = [(f"[c{row % 14}] {text}", f"c{row % 14}") for row, (text, _) in
-            enumerate(reviews(560))]  # fmt: skip
+            enumerate(rich_rows(560))]  # fmt: skip
 
     diagnosis, _, _ = examine(write_csv(tmp_path / "a.csv", rows))
 
@@ -93,7 +77,7 @@ def test_many_leaks_are_told_in_a_few_lines(tmp_path):
 
 
 def test_given_test_file_of_another_source_and_other_shares_is_noted(tmp_path):
-    rows = reviews(600)
+    rows = rich_rows(600)
     other = [(f"{text} 转自网络", label) for row, (text, label) in enumerate(rows[400:])
              if label == "正面" or row % 4 == 1]  # fmt: skip
     data, test = write_csv(tmp_path / "a.csv", rows[:400]), write_csv(tmp_path / "t.csv", other)
@@ -107,7 +91,7 @@ def test_given_test_file_of_another_source_and_other_shares_is_noted(tmp_path):
 
 
 def test_given_files_that_are_like_the_data_are_no_finding(tmp_path):
-    rows = reviews(700)
+    rows = rich_rows(700)
     data = write_csv(tmp_path / "a.csv", rows[:400])
     validation = write_csv(tmp_path / "v.csv", rows[400:550])
     test = write_csv(tmp_path / "t.csv", rows[550:])
@@ -125,13 +109,13 @@ class Sealed(tuple):
 
 
 def test_test_part_split_off_here_is_never_read(tmp_path):
-    _, collected, settings = examine(write_csv(tmp_path / "a.csv", reviews(200)))
+    _, collected, settings = examine(write_csv(tmp_path / "a.csv", rich_rows(200)))
 
     diagnose_parts(Collected(collected.parts, Sealed(collected.test), ()), settings)
 
 
 def test_test_part_of_a_collected_folder_is_never_read(tmp_path):
-    _, collected, settings = examine(write_csv(tmp_path / "a.csv", reviews(200)))
+    _, collected, settings = examine(write_csv(tmp_path / "a.csv", rich_rows(200)))
     store_parts(tmp_path / "parts", collected, settings)
     settings = load_settings(
         overrides=[("data.path", str(tmp_path / "parts")), ("data.test", "ignored.csv")]
@@ -143,14 +127,14 @@ def test_test_part_of_a_collected_folder_is_never_read(tmp_path):
 def test_sampling_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr("tuner.service.label_suspects.ROWS_MAX", 100)
 
-    finding = kinds(examine(write_csv(tmp_path / "a.csv", reviews(400)))[0])["sampled"]
+    finding = kinds(examine(write_csv(tmp_path / "a.csv", rich_rows(400)))[0])["sampled"]
 
     assert (finding.severity, finding.count) == ("info", 100)
 
 
 @pytest.mark.parametrize("n", [20, 24])
 def test_smallest_usable_tables_do_no_harm(tmp_path, n):
-    examine(write_csv(tmp_path / "a.csv", reviews(n)))
+    examine(write_csv(tmp_path / "a.csv", rich_rows(n)))
 
 
 def test_csv_of_suspects_opens_in_a_spreadsheet_and_runs_no_formula():
