@@ -125,7 +125,7 @@ class Stages:
         ngrams
             1 or 2.
         """
-        vocabulary_key = self.vocabulary_key(preprocess, settings, rows["train"], ngrams=ngrams)
+        vocabulary_key = self._vocabulary_key(preprocess, settings, rows["train"], ngrams=ngrams)
         encoding_key = digest(
             [
                 vocabulary_key,
@@ -162,7 +162,7 @@ class Stages:
         )
         return Encoder(vocabulary, ngrams, max_tokens), parts
 
-    def vocabulary_key(
+    def _vocabulary_key(
         self,
         preprocess: PreprocessSettings,
         settings: FeatureSettings,

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 def over_processes(
     function: Callable[[Work], Result], pieces: Sequence[Work], *, processes: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Give `function(piece)` for every piece, in their order.
 
     A process that dies, as for lack of memory, costs time and no result: what it leaves is done

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -131,10 +132,11 @@ def _cut(sizes: npt.NDArray[np.int64], limit: int) -> list[tuple[int, int]]:
 
 
 def _watched(
-    results: Iterator[Result], pieces: Sequence[Sequence[str]], watch: Watch
+    results: Generator[Result, None, None], pieces: Sequence[Sequence[str]], watch: Watch
 ) -> Iterator[Result]:
     done = 0
-    for result, piece in zip(results, pieces, strict=True):
-        yield result
-        done += len(piece)
-        watch(done)
+    with closing(results):  # at once, whoever still holds the traceback
+        for result, piece in zip(results, pieces, strict=True):
+            yield result
+            done += len(piece)
+            watch(done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -172,7 +173,8 @@ def _join(
         blobs = study_blobs(search, terms, output / name)
         if trainer is None:
             parts = find_parts(name, terms, folder=output / name, blobs=blobs)
-            run_trial: RunTrial = Pipeline(parts, Cache(output / "cache")).run_trial
+            pipeline = Pipeline(parts, Cache(output / "cache"), processes=os.cpu_count() or 1)
+            run_trial: RunTrial = pipeline.run_trial
         else:
             run_trial = trainer(search, terms, output)
         search.about = versions()
