@@ -16,9 +16,11 @@ __all__ = ["Backbone", "Convolution", "TextCNN"]
 
 
 class Convolution(keras.layers.Layer):
-    """Convolution over time with "same" padding and ReLU, as one matrix product.
+    """Convolution over time with "same" padding and ReLU, and its maximum over the text.
 
-    XLA's own convolution is about 40 times slower on CPU, its gradient above all.
+    The convolution is one matrix product, since XLA's own is about 40 times slower on CPU. The
+    maximum hands its gradient to one place a text and filter: going back through those places
+    alone, in place of all, is exact and saves most of the work of a step.
     """
 
     def __init__(self, size: int, filters: int) -> None:
@@ -39,17 +41,48 @@ class Convolution(keras.layers.Layer):
             shape=(self.filters,), initializer=self.bias_initializer, name="bias"
         )
 
-    def call(self, values: Any) -> Any:
-        """Map (batch, length, width) to (batch, length, filters)."""
-        length, width = values.shape[1], values.shape[2]
+    def call(self, values: Any, mask: Any) -> Any:
+        """Map (batch, length, width) and a mask (batch, length) to (batch, filters).
+
+        ReLU is at least 0, so places beyond the text, set to 0, never win the maximum.
+        """
         before = (self.size - 1) // 2
         padded = tf.pad(values, [[0, 0], [before, self.size - 1 - before], [0, 0]])
-        windows = tf.concat([padded[:, i : i + length] for i in range(self.size)], axis=-1)
-        product = tf.matmul(
-            tf.reshape(windows, [-1, self.size * width]),
-            tf.reshape(self.kernel.value, [self.size * width, self.filters]),
+        kernel, bias = (tf.convert_to_tensor(each.value) for each in (self.kernel, self.bias))
+        return _maximum_of_convolution(padded, kernel, bias, mask)
+
+
+@tf.custom_gradient
+def _maximum_of_convolution(padded: Any, kernel: Any, bias: Any, mask: Any) -> Any:
+    """Convolve (batch, length + size - 1, width), and take the maximum over the mask."""
+    size, width, filters = kernel.shape
+    n_texts, length = padded.shape[0], mask.shape[1]
+    windows = tf.concat([padded[:, i : i + length] for i in range(size)], axis=-1)
+    product = tf.matmul(
+        tf.reshape(windows, [-1, size * width]), tf.reshape(kernel, [size * width, filters])
+    )
+    activation = tf.nn.relu(tf.reshape(product, [-1, length, filters]) + bias) * mask[..., None]
+    maximum = tf.reduce_max(activation, axis=1)
+
+    def gradient(upstream: Any) -> tuple[Any, Any, Any, None]:
+        passed = tf.where(maximum > 0.0, upstream, 0.0)
+        first = tf.argmax(activation, axis=1, output_type=tf.int32)
+        first += tf.range(n_texts)[:, None] * padded.shape[1]
+        places = first[..., None] + tf.range(size)  # (batch, filters, size) rows of `rows`
+        rows = tf.reshape(padded, [-1, width])
+        of_kernel = tf.reduce_sum(tf.gather(rows, places) * passed[..., None, None], axis=0)
+        share = passed[..., None, None] * tf.transpose(kernel, [2, 0, 1])
+        of_rows = tf.math.unsorted_segment_sum(
+            tf.reshape(share, [-1, width]), tf.reshape(places, [-1]), rows.shape[0]
         )
-        return tf.nn.relu(tf.reshape(product, [-1, length, self.filters]) + self.bias)
+        return (
+            tf.reshape(of_rows, padded.shape),
+            tf.transpose(of_kernel, [1, 2, 0]),
+            tf.reduce_sum(passed, axis=0),
+            None,
+        )
+
+    return maximum, gradient
 
 
 class TextCNN(keras.layers.Layer):
@@ -87,12 +120,7 @@ class TextCNN(keras.layers.Layer):
         mask = tf.cast(token_ids != 0, tf.float32)
         visible = mask if dropout is None else dropout.hide_tokens(mask)
         embedded = self.embedding(token_ids) * visible[..., None]
-        # ReLU is at least 0, so places beyond the text, set to 0, never win the maximum: a text's
-        # features do not depend on the padding of its batch.
-        pooled = [
-            tf.reduce_max(convolution(embedded) * mask[..., None], axis=1)
-            for convolution in self.convolutions
-        ]
+        pooled = [convolution(embedded, mask) for convolution in self.convolutions]
         features = tf.concat(pooled, axis=-1)
         return features if dropout is None else dropout.hide_units(features, salt=1)
 
