@@ -1,0 +1,395 @@
+"""Pretrained encoders: rows a second beside the bound, and trials against the plain loop.
+
+    python benchmarks/encoders.py OUTPUT.jsonl --part speed probe loop search
+
+Every finished cell is a line of OUTPUT; a second call goes on where the first one stopped. The
+plain loop is what one writes with KerasHub and Keras: for every configuration a fresh model from
+the same weights, five epochs with the encoder frozen, three with the lowest groups frozen, no
+cache. Both sides get the same rows, pieces, batches, epochs and rates, in turns, in one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import itertools
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tuner.config import Settings
+from tuner.models import open_checkpoint
+from tuner.persist import Cache
+from tuner.records import TrialSeeds
+from tuner.training.encoder import EncoderData, EncoderTexts, LabelledRows, fit_encoder
+from tuner.training.encoder.program import MicroBatch, StepNumbers, encoder_program
+
+ROOT = Path(__file__).resolve().parent.parent
+REVIEWS = ROOT / "studies" / "quickstart" / "reviews.csv.gz"
+N_TRAIN, N_VALIDATION = 600, 150
+
+
+class Cells:
+    """Finished cells in a file, one JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        self._known = {json.dumps(row["cell"]): row for row in map(json.loads, lines)}
+
+    def measure(self, cell: list, measure) -> dict:
+        key = json.dumps(cell)
+        if key not in self._known:
+            row = {"cell": cell, **measure(), "load": os.getloadavg()[0]}
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            self._known[key] = row
+        print(json.dumps(self._known[key]), flush=True)
+        return self._known[key]
+
+
+def read_reviews(n: int) -> tuple[list[str], list[str]]:
+    with gzip.open(REVIEWS, "rt", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    # Long ones first, so that 64 pieces are 64 pieces.
+    chosen = sorted(rows, key=lambda row: -len(row["content"]))[: 2 * n]
+    random.Random(0).shuffle(chosen)
+    return [row["content"] for row in chosen[:n]], [row["sentiment"] for row in chosen[:n]]
+
+
+def settings_for(backbone: str, tokens: int, **training) -> Settings:
+    return Settings.model_validate(
+        {
+            "model": {"backbone": backbone, "encoder_dropout": 0.1, "dropout": 0.1},
+            "features": {"max_tokens": tokens},
+            "training": {"patience": 99, **training},
+        }
+    )
+
+
+def data_for(settings: Settings, n: int, cache: Cache) -> EncoderData:
+    texts, labels = read_reviews(n)
+    checkpoint = open_checkpoint(settings.model)
+    pieces = checkpoint.encode(texts, max_tokens=settings.features.max_tokens)
+    classes = tuple(sorted(set(labels)))
+    numbers = np.array([classes.index(label) for label in labels], np.int32)
+    ends = (0, N_TRAIN * n // 1000, (N_TRAIN + N_VALIDATION) * n // 1000, n)
+    parts = [LabelledRows(np.arange(a, b), numbers[a:b]) for a, b in itertools.pairwise(ends)]
+    return EncoderData(EncoderTexts(checkpoint, pieces), *parts, classes, cache)
+
+
+# -- rows a second ------------------------------------------------------------------------------
+
+
+def gigaflops_a_row(architecture, length: int, *, groups: int | None = None) -> float:
+    """Products of a forward pass: 2 (4 w² + 2 w f) a piece and block, 4 w length² of attention."""
+    width, inner = architecture.width, architecture.feed_forward_width
+    blocks = [b for group in architecture.groups[-(groups or len(architecture.groups)) :]
+              for b in group]  # fmt: skip
+    a_block = 2 * length * (4 * width**2 + 2 * width * inner) + 4 * length**2 * width
+    return len(blocks) * a_block / 1e9
+
+
+def best_seconds(run, *, repeats: int = 5) -> float:
+    run()
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
+
+
+def bound_gigaflops(width: int, inner: int) -> float:
+    """Speed of TensorFlow's own product of the shape that dominates."""
+    import tensorflow as tf
+
+    a, b = tf.random.normal((1024, width)), tf.random.normal((width, inner))
+    product = tf.function(lambda: tf.reduce_sum(tf.matmul(a, b)))
+    return 2 * 1024 * width * inner / 1e9 / best_seconds(lambda: product().numpy(), repeats=30)
+
+
+def measure_speed(backbone: str, length: int, precision: str) -> dict:
+    settings = settings_for(backbone, length, precision=precision)
+    checkpoint = open_checkpoint(settings.model)
+    program = encoder_program(
+        checkpoint, n_classes=2, model=settings.model, training=settings.training
+    )
+    generator = np.random.default_rng(0)
+    texts, _ = read_reviews(64)
+    encoded = EncoderTexts(checkpoint, checkpoint.encode(texts, max_tokens=length))
+    program.reset(encoded, seed=0)
+    rows = 1024 // length
+    ids = generator.integers(0, len(encoded.vocabulary), (rows, length)).astype(np.int32)
+    lengths = np.full(rows, length, np.int32)
+    part = MicroBatch(ids, lengths, np.zeros(rows, np.int32))
+    numbers = StepNumbers(
+        rates=np.zeros(program.n_groups + 1, np.float32), l1=0.0, l2=0.0, l2_sp=0.0, dropout=0.1,
+        encoder_dropout=0.1, label_smoothing=0.0, focal_gamma=0.0,
+        class_weights=np.ones(2, np.float32),
+    )  # fmt: skip
+    program.begin_phase(cut=0, anchored=False)
+    forward = best_seconds(lambda: program.passes.frozen(ids, lengths, 0, program.n_groups))
+    step = best_seconds(
+        lambda: program.step(
+            [part], cut=0, numbers=numbers, factor=1.0, seed=1, stop_requested=lambda: None
+        )
+    )
+    work = gigaflops_a_row(checkpoint.architecture, length)
+    bound = bound_gigaflops(
+        checkpoint.architecture.width, checkpoint.architecture.feed_forward_width
+    )
+    return {
+        "forward_rows_per_second": rows / forward,
+        "step_rows_per_second": rows / step,
+        "bound_gigaflops": bound,
+        "forward_share_of_bound": work * rows / forward / bound,
+        "step_share_of_bound": 3 * work * rows / step / bound,
+    }
+
+
+# -- the plain loop -----------------------------------------------------------------------------
+
+
+def keras_hub_backbone(checkpoint, words: np.ndarray):
+    """A fresh KerasHub model with the checkpoint's weights."""
+    import keras_hub
+
+    about, weights = checkpoint.architecture, checkpoint.weights
+    backbone = keras_hub.models.BertBackbone(
+        vocabulary_size=len(words), num_layers=about.n_blocks, num_heads=about.n_heads,
+        hidden_dim=about.width, intermediate_dim=about.feed_forward_width, dropout=0.1,
+        max_sequence_length=about.n_positions,
+    )  # fmt: skip
+    backbone.token_embedding.embeddings.assign(words)
+    backbone.position_embedding.position_embeddings.assign(weights["embedding/position"])
+    backbone.segment_embedding.embeddings.assign(np.zeros((2, about.width)))
+    backbone.embeddings_layer_norm.gamma.assign(weights["embedding/norm/scale"])
+    backbone.embeddings_layer_norm.beta.assign(weights["embedding/norm/offset"])
+    for number, layer in enumerate(backbone.transformer_layers):
+        name, attention = f"block_{number}", layer._self_attention_layer
+        kernels = np.split(weights[f"{name}/attention/kernel"], 3, axis=1)
+        biases = np.split(weights[f"{name}/attention/bias"], 3)
+        denses = (attention.query_dense, attention.key_dense, attention.value_dense)
+        for dense, kernel, bias in zip(denses, kernels, biases, strict=True):
+            dense.kernel.assign(kernel.reshape(dense.kernel.shape))
+            dense.bias.assign(bias.reshape(dense.bias.shape))
+        output = attention.output_dense
+        output.kernel.assign(weights[f"{name}/output/kernel"].reshape(output.kernel.shape))
+        output.bias.assign(weights[f"{name}/output/bias"])
+        for part, ours in (
+            (layer._self_attention_layer_norm, "attention_norm"),
+            (layer._feedforward_layer_norm, "output_norm"),
+        ):
+            part.gamma.assign(weights[f"{name}/{ours}/scale"])
+            part.beta.assign(weights[f"{name}/{ours}/offset"])
+        for part, ours in (
+            (layer._feedforward_intermediate_dense, "expand"),
+            (layer._feedforward_output_dense, "contract"),
+        ):
+            part.kernel.assign(weights[f"{name}/{ours}/kernel"])
+            part.bias.assign(weights[f"{name}/{ours}/bias"])
+    return backbone
+
+
+def run_plain(settings: Settings, data: EncoderData) -> float:
+    """Run one configuration as the plain loop does, and give its validation accuracy."""
+    import keras
+
+    keras.backend.clear_session()
+    training, texts = settings.training, data.texts
+    backbone = keras_hub_backbone(texts.checkpoint, texts.checkpoint.read_words(texts.vocabulary))
+    tokens = backbone.output["sequence_output"]
+    mask = backbone.input["padding_mask"]
+    pooled = keras.layers.GlobalAveragePooling1D()(tokens, mask=mask)
+    hidden = keras.layers.Dropout(settings.model.dropout)(pooled)
+    logits = keras.layers.Dense(len(data.classes))(hidden)
+    model = keras.Model(backbone.input, logits)
+    length = settings.features.max_tokens
+
+    def inputs(part: LabelledRows) -> dict:
+        ids = texts.padded(texts.compact, part.rows, length)
+        is_piece = np.arange(length)[None] < texts.lengths(part.rows)[:, None]
+        return {
+            "token_ids": ids,
+            "segment_ids": np.zeros_like(ids),
+            "padding_mask": is_piece.astype(np.int32),
+        }
+
+    def fit(rate: float, epochs: int, batch_size: int) -> None:
+        model.compile(
+            keras.optimizers.Adam(rate),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+        model.fit(
+            inputs(data.train), data.train.labels, batch_size=batch_size, epochs=epochs,
+            validation_data=(inputs(data.validation), data.validation.labels), verbose=0,
+        )  # fmt: skip
+
+    backbone.trainable = False
+    fit(training.learning_rate, training.epochs, training.batch_size)
+    if training.fine_tune_epochs:
+        backbone.trainable = True
+        embedding = (backbone.token_embedding, backbone.position_embedding,
+                     backbone.segment_embedding, backbone.embeddings_layer_norm)  # fmt: skip
+        groups = [embedding, *((layer,) for layer in backbone.transformer_layers)]
+        for group in groups[: settings.model.frozen_depth]:
+            for layer in group:
+                layer.trainable = False
+        fit(
+            training.encoder_learning_rate,
+            training.fine_tune_epochs,
+            training.encoder_batch_size,
+        )
+    return float(model.evaluate(
+        inputs(data.selection), data.selection.labels, verbose=0, return_dict=True
+    )["accuracy"])  # fmt: skip
+
+
+def run_ours(settings: Settings, data: EncoderData) -> float:
+    outcome = fit_encoder(
+        settings, data, seeds=TrialSeeds(1, 2, 3), report=lambda **_: None,
+        stop_requested=lambda: None,
+    )  # fmt: skip
+    return outcome.selection.accuracy
+
+
+def timed(run, settings: Settings, data: EncoderData) -> dict:
+    started = time.perf_counter()
+    accuracy = run(settings, data)
+    return {"seconds": time.perf_counter() - started, "accuracy": accuracy}
+
+
+def measure_side(run, backbone: str, arguments, *, fine_tune_epochs: int, cell: list) -> dict:
+    number, depth, cache = cell
+    settings = settings_for(
+        backbone, arguments.tokens, fine_tune_epochs=fine_tune_epochs,
+        learning_rate=0.001 * (1 + number % 5), encoder_learning_rate=2e-5 * (1 + number % 3),
+    )  # fmt: skip
+    model = settings.model.model_copy(update={"frozen_depth": depth})
+    return timed(
+        run, settings.model_copy(update={"model": model}),
+        data_for(settings, arguments.rows, cache),
+    )  # fmt: skip
+
+
+def compare(name: str, backbone: str, arguments, cells: Cells, *, fine_tune_epochs: int) -> None:
+    n_groups = len(open_checkpoint(settings_for(backbone, 8).model).architecture.group_names)
+    n = arguments.configurations
+    depths = [round(i * n_groups / max(1, n - 1)) for i in range(n)]
+    if fine_tune_epochs == 0:
+        depths = [n_groups] * n
+    cache = Cache(Path(arguments.cache))
+    shape = [arguments.rows, arguments.tokens]
+    found: dict[str, list[float]] = {"plain": [], "ours": []}
+    # The prefix is part of neither side's trials; what it costs once is a cell of its own.
+    warm = settings_for(backbone, arguments.tokens, epochs=1, fine_tune_epochs=1)
+    for depth in sorted(set(depths)) if fine_tune_epochs else []:
+        one = warm.model.model_copy(update={"frozen_depth": depth})
+        cells.measure(
+            [name, backbone, *shape, "warm", depth],
+            lambda one=one: timed(
+                run_ours, warm.model_copy(update={"model": one}),
+                data_for(warm, arguments.rows, cache),
+            ),
+        )  # fmt: skip
+    for number, depth in enumerate(depths):
+        for side, run in (("plain", run_plain), ("ours", run_ours)):
+            row = cells.measure(
+                [name, backbone, *shape, side, number, depth],
+                lambda run=run, number=number, depth=depth: measure_side(
+                    run, backbone, arguments, fine_tune_epochs=fine_tune_epochs,
+                    cell=[number, depth, cache],
+                ),
+            )  # fmt: skip
+            found[side].append(row["seconds"])
+    ratios = [a / b for a, b in zip(found["plain"], found["ours"], strict=True)]
+    print(
+        f"{name} {backbone}: plain {sum(found['plain']):.1f} s, ours {sum(found['ours']):.1f} s, "
+        f"ratio {sum(found['plain']) / sum(found['ours']):.1f}; "
+        f"median of the ratios {statistics.median(ratios):.1f}"
+    )
+
+
+# -- a whole search -----------------------------------------------------------------------------
+
+
+def measure_search(backbone: str, arguments) -> dict:
+    """20 trials of the real command, the prefix once cold and once warm."""
+    texts, labels = read_reviews(arguments.rows)
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "reviews.csv"
+        with table.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("text", "label"), *zip(texts, labels, strict=True)])
+        seconds = []
+        for name in ("cold", "warm"):
+            started = time.perf_counter()
+            subprocess.run(
+                [sys.executable, "-m", "tuner.optimize", "--data", str(table), "--trials",
+                 str(arguments.trials), "--confirm", "none", "--study-name", name,
+                 "--set", f"model.backbone={backbone}",
+                 "--set", f"training.precision={arguments.precision}",
+                 "--set", f"features.max_tokens={arguments.tokens}"],
+                cwd=folder, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
+            seconds.append(time.perf_counter() - started)
+        kept = sum(path.stat().st_size for path in Path(folder).rglob("cache/**/*.arrays"))
+        weights = sum(path.stat().st_size for path in Path(folder).rglob("warm/blobs/*.blob"))
+        best = json.loads((Path(folder) / "runs/warm/best_params.json").read_text("utf-8"))
+    return {
+        "cold_seconds": seconds[0],
+        "warm_seconds": seconds[1],
+        "cache_bytes": kept,
+        "weights_bytes": weights,
+        "selection": best["objective"]["value"],
+        "test": best["test"]["macro_f1"],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--part", nargs="+", default=["speed", "probe", "loop", "search"])
+    parser.add_argument("--backbone", nargs="+", default=["minilm", "e5-small"])
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--configurations", type=int, default=10)
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--cache", default=str(Path(tempfile.gettempdir()) / "tuner-encoders"))
+    arguments = parser.parse_args()
+    cells = Cells(arguments.output)
+    print(platform.processor() or platform.machine(), os.cpu_count(), "cores")
+    for backbone in arguments.backbone:
+        if "speed" in arguments.part:
+            for length in (16, 64, 256):
+                for precision in ("float32", "bfloat16"):
+                    cells.measure(
+                        ["speed", backbone, length, precision],
+                        lambda b=backbone, n=length, p=precision: measure_speed(b, n, p),
+                    )
+        if "probe" in arguments.part:
+            compare("probe", backbone, arguments, cells, fine_tune_epochs=0)
+        if "loop" in arguments.part:
+            compare("loop", backbone, arguments, cells, fine_tune_epochs=3)
+        if "search" in arguments.part:
+            cells.measure(
+                ["search", backbone, arguments.rows, arguments.tokens, arguments.trials,
+                 arguments.precision],
+                lambda b=backbone: measure_search(b, arguments),
+            )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
