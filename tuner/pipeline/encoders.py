@@ -19,6 +19,7 @@ from tuner.errors import CheckpointError, ConfigError
 from tuner.models import open_checkpoint
 from tuner.persist import ArrayFileWriter, Cache, StoredModel
 from tuner.preprocess import normalize
+from tuner.records import Checkpoint as TrialCheckpoint
 from tuner.records import Report, SearchParts, StopRequested, TrialOutcome, TrialSeeds
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class EncoderPipeline:
         seeds: TrialSeeds,
         report: Report,
         stop_requested: StopRequested,
+        checkpoint: TrialCheckpoint | None = None,
     ) -> TrialOutcome:
         """Run one configuration once; see `tuner.training.encoder.fit_encoder`."""
         from tuner.training.encoder import fit_encoder
@@ -85,7 +87,12 @@ class EncoderPipeline:
         data = self.prepare(settings, stop_requested=stop_requested).data
         seconds = time.perf_counter() - started
         outcome = fit_encoder(
-            settings, data, seeds=seeds, report=report, stop_requested=stop_requested
+            settings,
+            data,
+            seeds=seeds,
+            report=report,
+            stop_requested=stop_requested,
+            checkpoint=checkpoint,
         )
         spent = {"prepare": seconds + outcome.seconds.get("prepare", 0.0)}
         return replace(outcome, seconds={**outcome.seconds, **spent})

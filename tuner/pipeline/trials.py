@@ -125,7 +125,11 @@ class Pipeline:
 
         if is_pretrained(settings.model.backbone):
             return self._encoders.run_trial(
-                settings, seeds=seeds, report=report, stop_requested=stop_requested
+                settings,
+                seeds=seeds,
+                report=report,
+                stop_requested=stop_requested,
+                checkpoint=checkpoint,
             )
         started = time.perf_counter()
         prepared = self._features(settings, stop_requested)

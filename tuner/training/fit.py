@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -26,11 +25,11 @@ from tuner.records import (
     StopRequested,
     TrialOutcome,
     TrialSeeds,
-    TrialState,
 )
 from tuner.training.augment import ReplacementTables, augment
 from tuner.training.batches import Batches, ahead, make_batches
 from tuner.training.buckets import EpochPlan, passes_per_epoch, plan_epoch
+from tuner.training.course import Course
 from tuner.training.data import EvaluationPart, FitData, prediction_batches
 from tuner.training.loss import class_weights
 from tuner.training.metrics import score
@@ -103,22 +102,6 @@ def fit(
         ) from error
 
 
-@dataclass(slots=True)
-class Course:
-    """How far a trial has come: `phase`, the last `epoch`, and when that phase last got better."""
-
-    phase: str = ""
-    epoch: int = 0
-    phase_best: float = -math.inf
-    without_gain: int = 0
-
-    def count(self, epoch: int, value: float) -> None:
-        """Take an epoch's value, larger is better."""
-        self.epoch = epoch
-        self.without_gain = 0 if value > self.phase_best else self.without_gain + 1
-        self.phase_best = max(self.phase_best, value)
-
-
 class _Trial:
     """The state of one run of the two phases."""
 
@@ -136,7 +119,6 @@ class _Trial:
         self.settings = settings
         self.data = data
         self.seeds = seeds
-        self.report = report
         self.stop_requested = stop_requested
         self.embedding_start = embedding_start
         self.replacements = replacements
@@ -146,16 +128,12 @@ class _Trial:
             n_classes=len(data.classes),
         )
         self.program = program_for(shape)
-        self.direction = 1.0 if settings.direction == "maximize" else -1.0
-        self.history: list[dict[str, float]] = []
-        self.seconds = dict.fromkeys(
-            ("reset", "compile", "train", "validate", "fine_tune", "re_evaluate"), 0.0
+        self.course = Course(
+            settings,
+            report,
+            checkpoint,
+            stages=("reset", "compile", "train", "validate", "fine_tune", "re_evaluate"),
         )
-        self.best_value = -math.inf
-        self.best_epoch = 0
-        self.best_validation: Scores | None = None
-        self.checkpoint = checkpoint
-        self.course = Course()
 
     def run(self) -> TrialOutcome:
         training = self.settings.training
@@ -168,7 +146,7 @@ class _Trial:
             n_fixed = 1 if self.settings.model.freeze_vectors else 0
             if n_fixed:
                 self.program.keep()  # an epoch's best weights are kept above the frozen groups
-            self._resume()
+            self.course.resume(self.program.load_state)
         if self.course.phase != "fine_tune":
             self._phase(
                 "train",
@@ -191,15 +169,16 @@ class _Trial:
             self.program.restore()
             selection = _evaluate(self.program, self.data.selection, self.data.classes)
             weights = self.program.classifier.weights()
-        if self.best_validation is None:
+        course = self.course
+        if course.best_validation is None:
             raise TrialFailed("no epoch was finished")
         return TrialOutcome(
             value=selection.value(self.settings.study.metric),
-            best_epoch=self.best_epoch,
-            validation=self.best_validation,
+            best_epoch=course.best_epoch,
+            validation=course.best_validation,
             selection=selection,
-            history=tuple(self.history),
-            seconds={name: round(spent, 4) for name, spent in self.seconds.items()},
+            history=tuple(course.history),
+            seconds={name: round(spent, 4) for name, spent in course.seconds.items()},
             weights=weights,
             n_parameters=self.program.classifier.n_parameters,
             n_traces=self.program.n_traces - traces,
@@ -211,8 +190,8 @@ class _Trial:
         started, compiling = time.perf_counter(), self.program.seconds_compiling
         yield
         compiling = self.program.seconds_compiling - compiling
-        self.seconds["compile"] += compiling
-        self.seconds[name] += time.perf_counter() - started - compiling
+        self.course.seconds["compile"] += compiling
+        self.course.seconds[name] += time.perf_counter() - started - compiling
 
     def _phase(
         self, name: str, *, first: int, epochs: int, rate: float, decay: float, frozen_depth: int
@@ -234,63 +213,25 @@ class _Trial:
                 self.data.train_labels, len(self.data.classes), settings.training.class_weights
             ),
         ).tensors()
-        course = self.course
-        if course.phase != name:
+        if self.course.begins(name, first=first):
             self.program.adam.reset()
-            course = self.course = Course(phase=name, epoch=first - 1)
-        while (
-            course.epoch < first + epochs - 1 and course.without_gain < settings.training.patience
-        ):
-            epoch = course.epoch + 1
+
+        def train(epoch: int) -> float:
+            share_done = (epoch - first) / epochs, 1 / epochs
             with self._stage(name):
-                loss = self._train_epoch(
-                    epoch, frozen_depth, hyperparameters, ((epoch - first) / epochs, 1 / epochs)
-                )
+                return self._train_epoch(epoch, frozen_depth, hyperparameters, share_done)
+
+        def validate(_: int) -> Scores:
             with self._stage("validate"):
-                validation = _evaluate(self.program, self.data.validation, self.data.classes)
-            value = validation.value(settings.study.metric)
-            if not math.isfinite(value):
-                raise TrialFailed(
-                    f"diverged: validation {settings.study.metric} is {value} after epoch {epoch}"
-                )
-            self.history.append({"epoch": epoch, "loss": loss, "value": value})
-            if self.direction * value > self.best_value:
-                self.best_value = self.direction * value
-                self.best_epoch = epoch
-                self.best_validation = validation
-                self.program.keep(frozen_depth=frozen_depth)
-            course.count(epoch, self.direction * value)
-            self.report(epochs_completed=epoch, value=value)
-            if self.checkpoint is not None and self.checkpoint.is_due():
-                self.checkpoint.save(self._state())
+                return _evaluate(self.program, self.data.validation, self.data.classes)
 
-    def _state(self) -> TrialState:
-        about = {
-            "course": asdict(self.course),
-            "best_value": self.best_value,
-            "best_epoch": self.best_epoch,
-            "best_validation": None
-            if self.best_validation is None
-            else asdict(self.best_validation),
-            "history": list(self.history),
-            "seconds": dict(self.seconds),
-        }
-        return TrialState(self.program.state(), about)
-
-    def _resume(self) -> None:
-        """Go on where an earlier attempt has left its state, if one has."""
-        state = None if self.checkpoint is None else self.checkpoint.load()
-        if state is None:
-            return
-        about = state.about
-        self.program.load_state(state.arrays)
-        self.course = Course(**about["course"])
-        self.best_value = float(about["best_value"])
-        self.best_epoch = int(about["best_epoch"])
-        if about["best_validation"] is not None:
-            self.best_validation = Scores(**about["best_validation"])
-        self.history = [dict(row) for row in about["history"]]
-        self.seconds |= about["seconds"]
+        self.course.run(
+            last=first + epochs - 1,
+            train=train,
+            validate=validate,
+            keep=lambda _: self.program.keep(frozen_depth=frozen_depth),
+            state=self.program.state,
+        )
 
     def _train_epoch(
         self,

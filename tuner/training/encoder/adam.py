@@ -10,6 +10,7 @@ import tensorflow as tf
 __all__ = ["EncoderAdam"]
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Kingma and Ba 2015, algorithm 1; Keras's epsilon
+STEP = "step"
 CLIP_NORM = 1.0  # of all gradients together; Devlin et al. 2019, optimization.py of their code
 
 
@@ -53,6 +54,20 @@ class EncoderAdam:
             for name in variables
             if name in anchors and name.endswith("/kernel")
         }
+
+    def moments(self) -> dict[str, Any]:
+        """Copy moments and step out, by the name of their weight."""
+        found = {STEP: self._step.numpy()}
+        for name, (first, second) in self._moments.items():
+            found |= {f"{name}/first": first.numpy(), f"{name}/second": second.numpy()}
+        return found
+
+    def load(self, moments: Mapping[str, Any]) -> None:
+        """Set in place what `moments` gave."""
+        self._step.assign(moments[STEP])
+        for name, (first, second) in self._moments.items():
+            first.assign(moments[f"{name}/first"])
+            second.assign(moments[f"{name}/second"])
 
     def apply(
         self,

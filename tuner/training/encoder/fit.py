@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,10 @@ import tensorflow as tf
 
 from tuner.config import Settings
 from tuner.errors import TrialFailed
-from tuner.models.pretrained import Checkpoint
-from tuner.records import Report, Scores, StopRequested, TrialOutcome, TrialSeeds
+from tuner.models import pretrained
+from tuner.records import Checkpoint, Report, Scores, StopRequested, TrialOutcome, TrialSeeds
 from tuner.training.buckets import passes_per_epoch, plan_epoch
+from tuner.training.course import Course
 from tuner.training.encoder.prefix import ActivationCache, FrozenPrefix
 from tuner.training.encoder.program import (
     MicroBatch,
@@ -58,6 +60,7 @@ def fit_encoder(
     seeds: TrialSeeds,
     report: Report,
     stop_requested: StopRequested,
+    checkpoint: Checkpoint | None = None,
 ) -> TrialOutcome:
     """Run one trial.
 
@@ -72,7 +75,7 @@ def fit_encoder(
         If the loss or the predictions are no longer finite, or memory runs out.
     """
     try:
-        return _EncoderTrial(settings, data, seeds, report, stop_requested).run()
+        return _EncoderTrial(settings, data, seeds, report, stop_requested, checkpoint).run()
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise TrialFailed(
             "out of memory: try training.encoder_micro_batch_size=1, a smaller "
@@ -90,11 +93,11 @@ class _EncoderTrial:
         seeds: TrialSeeds,
         report: Report,
         stop_requested: StopRequested,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.settings = settings
         self.data = data
         self.seeds = seeds
-        self.report = report
         self.stop_requested = stop_requested
         self.program = encoder_program(
             data.texts.checkpoint,
@@ -103,62 +106,85 @@ class _EncoderTrial:
             training=settings.training,
         )
         self.prefix = FrozenPrefix(data.texts, self.program.passes, data.cache)
-        self.direction = 1.0 if settings.direction == "maximize" else -1.0
-        self.history: list[dict[str, float]] = []
-        self.seconds = dict.fromkeys(
-            ("prepare", "prefix", "train", "validate", "fine_tune", "re_evaluate"), 0.0
+        self.course = Course(
+            settings,
+            report,
+            checkpoint,
+            stages=("prepare", "prefix", "train", "validate", "fine_tune", "re_evaluate"),
         )
-        self.best_value = -math.inf
-        self.best_epoch = 0
-        self.best_validation: Scores | None = None
         self.best_weights: Mapping[str, npt.NDArray[Any]] = {}
 
     def run(self) -> TrialOutcome:
         traces = self.program.n_traces
-        started = time.perf_counter()
-        self.program.reset(self.data.texts, seed=self.seeds.weights)
-        self.seconds["prepare"] = time.perf_counter() - started
-        self._probe()
-        self.program.load(self.best_weights, self.data.texts)
+        with self._stage("prepare"):
+            self.program.reset(self.data.texts, seed=self.seeds.weights)
+            self.course.resume(self._load_state)
+        if self.course.phase != "fine_tune":
+            self._probe()
+            self.program.load(self.best_weights, self.data.texts)
         self._fine_tune()
-        started = time.perf_counter()
-        cut = self.program.load(self.best_weights, self.data.texts)
-        selection = self._scores(self.data.selection, cut)
-        self.seconds["re_evaluate"] = time.perf_counter() - started
-        if self.best_validation is None:
+        with self._stage("re_evaluate"):
+            cut = self.program.load(self.best_weights, self.data.texts)
+            selection = self._scores(self.data.selection, cut)
+        course = self.course
+        if course.best_validation is None:
             raise TrialFailed("no epoch was finished")
         return TrialOutcome(
             value=selection.value(self.settings.study.metric),
-            best_epoch=self.best_epoch,
-            validation=self.best_validation,
+            best_epoch=course.best_epoch,
+            validation=course.best_validation,
             selection=selection,
-            history=tuple(self.history),
-            seconds={name: round(spent, 4) for name, spent in self.seconds.items()},
+            history=tuple(course.history),
+            seconds={name: round(spent, 4) for name, spent in course.seconds.items()},
             weights=self.best_weights,
             n_parameters=self.program.n_parameters,
             n_traces=self.program.n_traces - traces,
+        )
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.course.seconds[name] += time.perf_counter() - started
+
+    def _state(self) -> dict[str, npt.NDArray[Any]]:
+        cut = self._top if self.course.phase == "train" else self.settings.model.frozen_depth
+        kept = {f"kept/{name}": value for name, value in self.best_weights.items()}
+        return kept | self.program.state(self.data.texts, cut=cut)
+
+    def _load_state(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self.best_weights = {
+            name.removeprefix("kept/"): value
+            for name, value in arrays.items()
+            if name.startswith("kept/")
+        }
+        self.program.load_state(
+            {name: value for name, value in arrays.items() if not name.startswith("kept/")},
+            self.data.texts,
+            anchored=self.settings.regularization.l2_sp > 0,
         )
 
     # -- phase one ----------------------------------------------------------------------------
 
     def _probe(self) -> None:
         training = self.settings.training
-        started = time.perf_counter()
-        features = self.prefix.pooled(
-            self.settings.model.pooling, stop_requested=self.stop_requested
-        )[self.data.train.rows]
-        self.seconds["prefix"] += time.perf_counter() - started
-        self.program.begin_phase(cut=self.program.n_groups, anchored=False)
+        with self._stage("prefix"):
+            features = self.prefix.pooled(
+                self.settings.model.pooling, stop_requested=self.stop_requested
+            )[self.data.train.rows]
+        if self.course.begins("train", first=1):
+            self.program.begin_phase(cut=self._top, anchored=False)
         inputs = tf.constant(features), tf.constant(self.data.train.labels)
         numbers = self._numbers(training.learning_rate)
         n_epochs = training.epochs
 
-        def train(turn: int) -> float:
-            done = (turn - 1) / n_epochs
+        def train(epoch: int) -> float:
+            done = (epoch - 1) / n_epochs
             factor = 1.0 - done if training.schedule == "linear" else 1.0
-            return self._probe_epoch(inputs, turn, numbers, factor)
+            with self._stage("train"):
+                return self._probe_epoch(inputs, epoch, numbers, factor)
 
-        self._phase("train", first=1, epochs=n_epochs, train=train, cut_of=lambda _: self._top)
+        self._run(last=n_epochs, train=train, cut_of=lambda _: self._top)
 
     @property
     def _top(self) -> int:
@@ -201,18 +227,22 @@ class _EncoderTrial:
                 return depth
             return cut_of_epoch(turn, epochs=n_epochs, frozen_depth=depth, n_groups=self._top)
 
-        started = time.perf_counter()
-        for cut in sorted({cut_of(turn) for turn in range(1, n_epochs + 1)} - {self._top}):
-            self.prefix.prepare(cut, stop_requested=self.stop_requested)
-        self.seconds["prefix"] += time.perf_counter() - started
-        self.program.begin_phase(cut=depth, anchored=settings.regularization.l2_sp > 0)
+        with self._stage("prefix"):
+            for cut in sorted({cut_of(turn) for turn in range(1, n_epochs + 1)} - {self._top}):
+                self.prefix.prepare(cut, stop_requested=self.stop_requested)
+        if self.course.begins("fine_tune", first=training.epochs + 1):
+            self.program.begin_phase(cut=depth, anchored=settings.regularization.l2_sp > 0)
         numbers = self._numbers(training.learning_rate * training.fine_tune_scale)
 
-        def train(turn: int) -> float:
-            return self._fine_tune_epoch(turn, cut_of(turn), numbers)
+        def train(epoch: int) -> float:
+            turn = epoch - training.epochs
+            with self._stage("fine_tune"):
+                return self._fine_tune_epoch(turn, cut_of(turn), numbers)
 
-        self._phase(
-            "fine_tune", first=training.epochs + 1, epochs=n_epochs, train=train, cut_of=cut_of
+        self._run(
+            last=training.epochs + n_epochs,
+            train=train,
+            cut_of=lambda epoch: cut_of(epoch - training.epochs),
         )
 
     def _fine_tune_epoch(self, turn: int, cut: int, numbers: StepNumbers) -> float:
@@ -267,36 +297,17 @@ class _EncoderTrial:
 
     # -- both ---------------------------------------------------------------------------------
 
-    def _phase(self, name: str, *, first: int, epochs: int, train: Any, cut_of: Any) -> None:
-        """Run the epochs `first`, `first + 1`, … until patience ends or `epochs` are done."""
-        metric = self.settings.study.metric
-        without_gain = 0
-        phase_best = -math.inf
-        for turn in range(1, epochs + 1):
-            epoch = first + turn - 1
-            started = time.perf_counter()
-            loss = train(turn)
-            self.seconds[name] += time.perf_counter() - started
-            started = time.perf_counter()
-            validation = self._scores(self.data.validation, cut_of(turn))
-            self.seconds["validate"] += time.perf_counter() - started
-            value = validation.value(metric)
-            if not (math.isfinite(value) and math.isfinite(loss)):
-                raise TrialFailed(
-                    f"diverged: validation {metric} is {value} and the loss {loss} "
-                    f"after epoch {epoch}"
-                )
-            self.history.append({"epoch": epoch, "loss": loss, "value": value})
-            if self.direction * value > self.best_value:
-                self.best_value = self.direction * value
-                self.best_epoch = epoch
-                self.best_validation = validation
-                self.best_weights = self.program.trained(self.data.texts, cut=cut_of(turn))
-            without_gain = 0 if self.direction * value > phase_best else without_gain + 1
-            phase_best = max(phase_best, self.direction * value)
-            self.report(epochs_completed=epoch, value=value)
-            if without_gain >= self.settings.training.patience:
-                return
+    def _run(
+        self, *, last: int, train: Callable[[int], float], cut_of: Callable[[int], int]
+    ) -> None:
+        def validate(epoch: int) -> Scores:
+            with self._stage("validate"):
+                return self._scores(self.data.validation, cut_of(epoch))
+
+        def keep(epoch: int) -> None:
+            self.best_weights = self.program.trained(self.data.texts, cut=cut_of(epoch))
+
+        self.course.run(last=last, train=train, validate=validate, keep=keep, state=self._state)
 
     def _scores(self, part: LabelledRows, cut: int) -> Scores:
         probabilities = self.program.probabilities(
@@ -336,7 +347,7 @@ class _EncoderTrial:
 def encoder_probabilities(
     settings: Settings,
     weights: Mapping[str, npt.NDArray[Any]],
-    checkpoint: Checkpoint,
+    checkpoint: pretrained.Checkpoint,
     texts: Sequence[str],
     *,
     n_classes: int,

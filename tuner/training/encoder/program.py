@@ -166,6 +166,28 @@ class EncoderProgram:
         words[here] = weights[WORDS][there]
         self.network.words.assign(words)
 
+    def state(self, texts: EncoderTexts, *, cut: int) -> dict[str, npt.NDArray[Any]]:
+        """Copy out the weights from the cut up and the optimizers' moments."""
+        parts = {
+            "weights": self.trained(texts, cut=cut),
+            "adam": self._adam.moments(),
+            "probe": self._probe_adam.moments(),
+        }
+        return {f"{part}/{name}": v for part, found in parts.items() for name, v in found.items()}
+
+    def load_state(
+        self, state: Mapping[str, npt.NDArray[Any]], texts: EncoderTexts, *, anchored: bool
+    ) -> None:
+        """Set in place what `state` gave."""
+        parts: dict[str, dict[str, Any]] = {"weights": {}, "adam": {}, "probe": {}}
+        for name, value in state.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = value
+        cut = self.load(parts["weights"], texts)
+        self.begin_phase(cut=cut, anchored=anchored)
+        self._adam.load(parts["adam"])
+        self._probe_adam.load(parts["probe"])
+
     # -- training -----------------------------------------------------------------------------
 
     def begin_phase(self, *, cut: int, anchored: bool) -> None:

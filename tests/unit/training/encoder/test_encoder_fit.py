@@ -48,7 +48,24 @@ def data_of(wanted, cache):
     return EncoderData(texts, *parts, ("负面", "正面"), cache)
 
 
-def run(wanted, cache=None, *, seeds=(1, 2, 3), reported=None):
+class Kept:
+    """Remembers the state after every epoch, and gives one of them back."""
+
+    def __init__(self, state=None):
+        self._state = state
+        self.saved = {}
+
+    def load(self):
+        return self._state
+
+    def is_due(self):
+        return True
+
+    def save(self, state):
+        self.saved[state.about["course"]["epoch"]] = state
+
+
+def run(wanted, cache=None, *, seeds=(1, 2, 3), reported=None, checkpoint=None):
     steps = [] if reported is None else reported
     return fit_encoder(
         wanted,
@@ -56,6 +73,7 @@ def run(wanted, cache=None, *, seeds=(1, 2, 3), reported=None):
         seeds=TrialSeeds(*seeds),
         report=lambda *, epochs_completed, value: steps.append((epochs_completed, value)),
         stop_requested=lambda: None,
+        checkpoint=checkpoint,
     )
 
 
@@ -125,6 +143,22 @@ def test_the_same_seeds_give_the_same_weights_and_others_others(bert):
     assert first.history == second.history
     assert all(np.array_equal(first.weights[name], second.weights[name]) for name in first.weights)
     assert other.history != first.history
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3, 4])
+def test_trial_that_goes_on_from_its_checkpoint_ends_as_one_that_ran_through(bert, epoch):
+    wanted = settings(bert, frozen_depth=1, regularization={"l2_sp": 1e-3})
+    through, seen, seen_again = Kept(), [], []
+    whole = run(wanted, checkpoint=through, reported=seen)
+    run(settings(bert, training={"learning_rate": 0.2}))  # leaves other weights behind
+
+    resumed = run(wanted, checkpoint=Kept(through.saved[epoch]), reported=seen_again)
+
+    assert seen_again == seen[epoch:]
+    assert resumed.history == whole.history
+    assert resumed.selection == whole.selection
+    assert resumed.weights.keys() == whole.weights.keys()
+    assert all(np.array_equal(resumed.weights[n], whole.weights[n]) for n in whole.weights)
 
 
 def test_steps_are_reported_over_both_phases(bert):
