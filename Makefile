@@ -4,9 +4,10 @@ VENV ?= .venv
 TRIALS ?= 100
 DATA ?= data
 TABLES ?= .
+BENCH ?= runs/bench
 BIN := $(VENV)/bin
 
-.PHONY: quickstart install test test-browser lint bench-table check lock clean
+.PHONY: quickstart install test test-browser lint bench bench-table check lock clean
 
 quickstart: $(VENV)/.installed ## Install, and search on the shipped reviews
 	$(BIN)/python -m tuner.optimize --trials $(TRIALS)
@@ -25,6 +26,20 @@ lint: $(VENV)/.installed-dev ## Ruff, mypy, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: $(VENV)/.installed-bench ## The speed figures of docs/benchmarks.md, side by side; goes on where it was cut off
+	$(BIN)/python benchmarks/plain_loop.py --backbone average --output $(BENCH)
+	$(BIN)/python benchmarks/plain_loop.py --backbone textcnn --trials 6 --output $(BENCH)
+	$(BIN)/python benchmarks/profile_trial.py --backbone average --output $(BENCH)
+	$(BIN)/python benchmarks/profile_trial.py --backbone textcnn --output $(BENCH)
+	$(BIN)/python benchmarks/fasttext_epoch.py --output $(BENCH)
+	$(BIN)/python benchmarks/halving.py --output $(BENCH)
+	$(BIN)/python benchmarks/keras_tuner_race.py --rival random --output $(BENCH)
+	$(BIN)/python benchmarks/keras_tuner_race.py --rival hyperband --output $(BENCH)
+	$(BIN)/python benchmarks/scaling.py --output $(BENCH)
+	$(BIN)/python benchmarks/memory_growth.py --output $(BENCH)
+	$(BIN)/python benchmarks/many_trials.py --output $(BENCH)
+	$(BIN)/python benchmarks/bounded_tpe.py --output $(BENCH)
+
 bench-table: $(VENV)/.installed-dev ## Curves of 400 configurations on the sets in DATA, and replays on them
 	$(BIN)/python benchmarks/bench_table.py $(DATA) --output $(TABLES)/tables.jsonl
 	$(BIN)/python benchmarks/replay_tables.py $(TABLES)/tables.jsonl --output $(TABLES)/replays.jsonl
@@ -42,6 +57,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet -e .[bench]
 	touch $@
 
 lock: ## Pin the newest allowed versions anew; needs pip-tools

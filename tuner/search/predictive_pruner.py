@@ -57,18 +57,22 @@ class PredictivePruner(BasePruner):
             return False
         sign = 1.0 if study.direction == StudyDirection.MAXIMIZE else -1.0
         complete = [
-            (so_far, sign * other.value)
+            other
             for other in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-            if other.value is not None
-            and "duplicate_of" not in other.user_attrs
-            and (so_far := _best_so_far(other, step, sign)) is not None
+            if other.value is not None and "duplicate_of" not in other.user_attrs
+        ]
+        points = [
+            (so_far, sign * (other.value or 0.0))
+            for other in complete[-READ_MAX:]
+            if (so_far := _best_so_far(other, step, sign)) is not None
         ]
         own = _best_so_far(trial, step, sign)
-        if own is None or len(complete) < self._n_min:
+        if own is None or len(complete) < self._n_min or len(points) < _TRIALS_MIN:
             return False
-        x, y = np.array(complete, np.float64).T
-        threshold = float(np.partition(y, -self._top)[-self._top])
-        return chance_above(threshold, x[-READ_MAX:], y[-READ_MAX:], own) < self._chance
+        finals = np.array([sign * (other.value or 0.0) for other in complete])
+        threshold = float(np.partition(finals, -self._top)[-self._top])
+        x, y = np.array(points, np.float64).T
+        return chance_above(threshold, x, y, own) < self._chance
 
 
 def _best_so_far(trial: FrozenTrial, step: int, sign: float) -> float | None:

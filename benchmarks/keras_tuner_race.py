@@ -1,0 +1,148 @@
+"""How long until KerasTuner's best validation score is reached.
+
+    python benchmarks/keras_tuner_race.py --rival random --seeds 3 --trials 30 --output runs/bench
+
+KerasTuner (extra `bench`) searches the same network on the same prepared data for as many trials
+as asked; tuner then searches with its default sampler and pruner until a trial's validation score
+reaches the best that KerasTuner found, and both clocks are compared. For each seed the two run one
+after the other. `hyperband` takes as many trials as KerasTuner's own schedule has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+from plain_loop import build, macro_f1
+from side_by_side import Bench, Lines, TunerLoop, machine, median, open_bench
+
+from tuner.config import apply_params
+from tuner.search.space import distributions
+
+LIMIT_SECONDS = 3_600
+
+
+class MacroF1(keras.callbacks.Callback):
+    """Puts macro-F1 on validation into the logs, where KerasTuner reads its objective."""
+
+    def __init__(self, x: Any, y: Any) -> None:
+        super().__init__()
+        self._x, self._y = x, y
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs["val_macro_f1"] = macro_f1(self.model, self._x, self._y)
+
+
+class Network(keras_tuner.HyperModel):
+    """The same network and the same ranges."""
+
+    def __init__(self, bench: Bench, arrays: dict[str, Any]) -> None:
+        super().__init__()
+        self._bench, self._arrays = bench, arrays
+
+    def build(self, hp: Any) -> Any:
+        params = {}
+        for name, each in distributions(self._bench.settings).items():
+            if name in ("training.fine_tune_scale", "model.frozen_depth"):
+                continue  # its trials have one phase
+            sampling = "log" if getattr(each, "log", False) else "linear"
+            params[name] = hp.Float(name, each.low, each.high, sampling=sampling)
+        settings = apply_params(self._bench.settings, params)
+        layout = self._bench.prepared.data.layout
+        model = build(settings, layout.vocabulary_size, len(self._bench.parts.classes))
+        model.compile(
+            keras.optimizers.Adam(settings.training.learning_rate),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        return model
+
+    def fit(self, hp: Any, model: Any, *args: Any, callbacks: Any = (), **kwargs: Any) -> Any:
+        scoring = MacroF1(*self._arrays["validation"])
+        return model.fit(*args, callbacks=[scoring, *callbacks], **kwargs)
+
+
+def arrays_of(bench: Bench) -> dict[str, Any]:
+    length = bench.prepared.data.layout.edges[-1]
+    numbers = {name: number for number, name in enumerate(bench.parts.classes)}
+    return {
+        part: (
+            texts.padded(np.arange(len(texts)), length),
+            np.array([numbers[d.label] for d in getattr(bench.parts, part)]),
+        )
+        for part, texts in bench.prepared.encoded.items()
+    }
+
+
+def rival(bench: Bench, kind: str, *, seed: int, trials: int, folder: Path) -> tuple[float, float]:
+    """Run KerasTuner; give its seconds and its best score on validation."""
+    shutil.rmtree(folder, ignore_errors=True)
+    arrays, epochs = arrays_of(bench), bench.settings.epochs_max
+    common = {
+        "objective": keras_tuner.Objective("val_macro_f1", "max"),
+        "seed": seed, "directory": str(folder), "project_name": "rival",
+    }  # fmt: skip
+    network = Network(bench, arrays)
+    search = (
+        keras_tuner.RandomSearch(network, max_trials=trials, **common)
+        if kind == "random"
+        else keras_tuner.Hyperband(network, max_epochs=epochs, **common)
+    )
+    started = time.perf_counter()
+    search.search(
+        *arrays["train"], epochs=epochs, batch_size=bench.settings.training.batch_size, verbose=0
+    )
+    seconds = time.perf_counter() - started
+    return seconds, float(search.oracle.get_best_trials(1)[0].score)
+
+
+def own(study: str, folder: Path, *, seed: int, goal: float, name: str) -> tuple[float, int, bool]:
+    """Run tuner until the goal is reached; give seconds, trials, and whether it was."""
+    bench = open_bench(study, folder, [("study.seed", seed)])
+    shutil.rmtree(folder / name, ignore_errors=True)
+    loop = TunerLoop(bench, folder / name, name)
+    started = time.perf_counter()
+    trials, best = 0, 0.0
+    while best < goal and time.perf_counter() - started < LIMIT_SECONDS:
+        best = max(best, *loop.run_one().intermediate.values())
+        trials += 1
+    return time.perf_counter() - started, trials, best >= goal
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rival", choices=("random", "hyperband"), default="random")
+    parser.add_argument("--study", default="quickstart")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--output", type=Path, default=Path("runs/bench"))
+    arguments = parser.parse_args()
+    kind, folder = arguments.rival, arguments.output
+    lines = Lines(folder / "keras_tuner.jsonl")
+    for seed in range(arguments.seeds):
+        if lines.having(rival=kind, seed=seed):
+            continue
+        bench = open_bench(arguments.study, folder, [("study.seed", seed)])
+        seconds, goal = rival(
+            bench, kind, seed=seed, trials=arguments.trials, folder=folder / "keras_tuner"
+        )
+        ours, trials, is_reached = own(
+            arguments.study, folder, seed=seed, goal=goal, name=f"race-{kind}-{seed}"
+        )
+        lines.add(
+            {"rival": kind, "seed": seed, "rival_seconds": round(seconds, 1),
+             "rival_best": round(goal, 4), "tuner_seconds": round(ours, 1),
+             "tuner_trials": trials, "reached": is_reached}
+        )  # fmt: skip
+    rows = lines.having(rival=kind)
+    ratio = median(row["rival_seconds"] / row["tuner_seconds"] for row in rows)
+    lines.add({"summary": kind, "median_ratio": ratio, "machine": machine()})
+
+
+if __name__ == "__main__":
+    main()

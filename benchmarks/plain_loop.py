@@ -1,0 +1,241 @@
+"""Trials per hour against a plain, fair Optuna + Keras loop.
+
+    python benchmarks/plain_loop.py --backbone average --trials 30 --output runs/bench
+
+The plain loop is what one writes after reading the tutorials of Optuna and Keras, done well: data
+prepared once and given to it, padded to one length; the same network, built and compiled in each
+trial after `clear_session`; `fit` with the same epochs and batch size; macro-F1 on validation
+after each epoch and the best weights kept; the same two phases; a study in SQLite. It may do less
+than tuner: its L1 and L2 spare the embeddings, which Keras could only penalise whole. Contestants
+take turns on the same configurations, drawn by tuner's random sampler. Nothing is pruned and no
+phase ends early, so both train the same number of epochs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import optuna
+import tensorflow as tf
+from side_by_side import QUIET, Bench, Lines, TunerLoop, machine, median, open_bench
+from sklearn.metrics import f1_score
+
+from tuner.config import Settings, apply_params
+
+
+class PlainLoop:
+    """The rival."""
+
+    def __init__(self, bench: Bench, folder: Path, name: str) -> None:
+        self._settings = bench.settings
+        encoded, data = bench.prepared.encoded, bench.prepared.data
+        length = data.layout.edges[-1]
+        numbers = {name: number for number, name in enumerate(bench.parts.classes)}
+        self._x = {
+            part: texts.padded(np.arange(len(texts)), length) for part, texts in encoded.items()
+        }
+        self._y = {
+            part: np.array([numbers[d.label] for d in getattr(bench.parts, part)])
+            for part in encoded
+        }
+        self._sizes = (data.layout.vocabulary_size, len(bench.parts.classes))
+        self._study = optuna.create_study(
+            storage=f"sqlite:///{folder / f'{name}.db'}", study_name=name, load_if_exists=True,
+            direction="maximize", sampler=optuna.samplers.TPESampler(seed=0),
+        )  # fmt: skip
+
+    def run_one(self, params: Mapping[str, Any]) -> float:
+        """Run one configuration as a trial of an Optuna study."""
+        self._study.enqueue_trial(dict(params))
+        self._study.optimize(lambda trial: self._objective(trial, params), n_trials=1)
+        return float(self._study.trials[-1].value or 0.0)
+
+    def _objective(self, trial: optuna.Trial, params: Mapping[str, Any]) -> float:
+        for name, value in params.items():  # what a plain loop draws
+            (trial.suggest_int if isinstance(value, int) else trial.suggest_float)(name, 0, 10)
+        settings = apply_params(self._settings, params)
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(trial.number)
+        model = build(settings, *self._sizes)
+        best = _Best(model, self._x["validation"], self._y["validation"])
+        training = settings.training
+        self._fit(model, training.learning_rate, training.epochs, training.batch_size, best)
+        model.set_weights(best.weights)
+        for layer in model.layers_from_the_input[: settings.model.frozen_depth]:
+            layer.trainable = False
+        rate = training.learning_rate * training.fine_tune_scale
+        self._fit(model, rate, training.fine_tune_epochs, training.batch_size, best)
+        model.set_weights(best.weights)
+        return macro_f1(model, self._x["selection"], self._y["selection"])
+
+    def _fit(self, model: Any, rate: float, epochs: int, batch_size: int, best: _Best) -> None:
+        steps = epochs * -(-len(self._y["train"]) // batch_size)
+        schedule = keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
+        model.compile(
+            keras.optimizers.Adam(schedule),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        model.fit(
+            self._x["train"], self._y["train"], batch_size=batch_size, epochs=epochs,
+            callbacks=[best], verbose=0,
+        )  # fmt: skip
+
+
+def macro_f1(model: Any, x: Any, y: Any) -> float:
+    predicted = model.predict(x, batch_size=256, verbose=0).argmax(axis=1)
+    return float(f1_score(y, predicted, average="macro"))
+
+
+class _Best(keras.callbacks.Callback):
+    def __init__(self, model: Any, x: Any, y: Any) -> None:
+        super().__init__()
+        self._network, self._x, self._y = model, x, y
+        self.value, self.weights = -1.0, model.get_weights()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        value = macro_f1(self._network, self._x, self._y)
+        if value > self.value:
+            self.value, self.weights = value, self._network.get_weights()
+
+
+class Hidden(keras.layers.Layer):
+    """Hides whole tokens while training: (ids) -> mask."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self._rate = rate
+        self._seeds = keras.random.SeedGenerator(0)
+
+    def call(self, token_ids: Any, training: bool = False) -> Any:
+        mask = tf.cast(token_ids != 0, tf.float32)
+        if training:
+            mask *= tf.cast(
+                keras.random.uniform(tf.shape(mask), seed=self._seeds) >= self._rate, tf.float32
+            )
+        return mask
+
+
+class MaskedMean(keras.layers.Layer):
+    """Mean over the visible tokens, times their count to a power."""
+
+    def __init__(self, power: float) -> None:
+        super().__init__()
+        self._power = power
+
+    def call(self, embedded: Any, mask: Any) -> Any:
+        count = tf.maximum(tf.reduce_sum(mask, axis=1, keepdims=True), 1.0)
+        mean = tf.reduce_sum(embedded * mask[..., None], axis=1) / count
+        return mean * tf.pow(count, self._power)
+
+
+class MaskedMaximum(keras.layers.Layer):
+    """Maximum over a text's own places."""
+
+    def call(self, values: Any, mask: Any) -> Any:
+        return tf.reduce_max(values * mask[..., None], axis=1)
+
+
+def build(settings: Settings, vocabulary_size: int, n_classes: int) -> Any:
+    """Build the same network from Keras's own layers."""
+    model, penalties = settings.model, settings.regularization
+    token_ids = keras.Input((None,), dtype="int32")
+    embedding = keras.layers.Embedding(vocabulary_size, model.embedding_width)
+    mask = Hidden(model.token_dropout)(token_ids)
+    embedded = embedding(token_ids)
+
+    def penalty() -> Any:
+        return keras.regularizers.L1L2(penalties.l1, penalties.l2)
+
+    if model.backbone == "average":
+        values = MaskedMean(model.pooling_power)(embedded, mask)
+        values = keras.layers.Dropout(model.dropout)(values)
+        groups = [
+            embedding,
+            keras.layers.Dense(model.width or 32, "relu", kernel_regularizer=penalty()),
+        ]
+        values = groups[1](values)
+    else:
+        visible = embedded * mask[..., None]
+        convolutions = [
+            keras.layers.Conv1D(
+                model.width or 100, size, padding="same", activation="relu",
+                kernel_regularizer=penalty(),
+            )
+            for size in model.kernel_sizes
+        ]  # fmt: skip
+        is_text = Hidden(0.0)(token_ids)
+        values = keras.layers.concatenate(
+            [MaskedMaximum()(convolution(visible), is_text) for convolution in convolutions]
+        )
+        groups = [embedding, *convolutions]
+    values = keras.layers.Dropout(model.dropout)(values)
+    logits = keras.layers.Dense(n_classes, kernel_regularizer=penalty())(values)
+    network = keras.Model(token_ids, logits)
+    network.layers_from_the_input = groups
+    return network
+
+
+def summary(lines: Lines, backbone: str) -> dict[str, Any]:
+    rows = {who: lines.having(backbone=backbone, who=who) for who in ("tuner", "plain")}
+    first = {who: found[0]["seconds"] for who, found in rows.items()}
+    later = {who: [r["seconds"] for r in found[2:]] for who, found in rows.items()}
+    values = {who: [r["value"] for r in found] for who, found in rows.items()}
+    differences = [a - b for a, b in zip(values["tuner"], values["plain"], strict=True)]
+    return {
+        "backbone": backbone,
+        "trials": len(rows["tuner"]),
+        "first_trial_seconds": first,
+        "later_trial_seconds": {who: median(found) for who, found in later.items()},
+        "ratio_of_later_trials": median(
+            b / a for a, b in zip(later["tuner"], later["plain"], strict=True)
+        ),
+        "ratio_of_all_with_compiling": round(
+            sum(r["seconds"] for r in rows["plain"]) / sum(r["seconds"] for r in rows["tuner"]), 2
+        ),
+        "mean_selection_macro_f1": {
+            who: round(statistics.fmean(found), 4) for who, found in values.items()
+        },
+        "difference_mean_and_standard_error": [
+            round(statistics.fmean(differences), 4),
+            round(statistics.stdev(differences) / len(differences) ** 0.5, 4),
+        ],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backbone", choices=("average", "textcnn"), default="average")
+    parser.add_argument("--study", default="quickstart")
+    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--output", type=Path, default=Path("runs/bench"))
+    arguments = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    backbone, folder = arguments.backbone, arguments.output
+    lines = Lines(folder / "plain_loop.jsonl")
+    overrides = [*QUIET.items(), ("model.backbone", backbone)]
+    bench = open_bench(arguments.study, folder, overrides)
+    name = f"{arguments.study}-{backbone}"
+    tuner, plain = TunerLoop(bench, folder, name), PlainLoop(bench, folder, f"plain-{name}")
+    while len(lines.having(backbone=backbone, who="plain")) < arguments.trials:
+        started = time.perf_counter()
+        trial = tuner.run_one()
+        seconds = round(time.perf_counter() - started, 3)
+        row = {"backbone": backbone, "who": "tuner", "seconds": seconds, "value": trial.value}
+        started = time.perf_counter()
+        value = plain.run_one(trial.params)
+        other = round(time.perf_counter() - started, 3)
+        # Both or none, so that an interrupted run goes on with pairs.
+        lines.add(row | {"stages": trial.attributes["seconds"]})
+        lines.add({"backbone": backbone, "who": "plain", "seconds": other, "value": value})
+    lines.add({"summary": summary(lines, backbone), "machine": machine()})
+
+
+if __name__ == "__main__":
+    main()

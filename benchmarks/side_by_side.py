@@ -1,0 +1,139 @@
+"""What the speed benchmarks share: a study prepared once, tuner's own loop, resumable results.
+
+Every figure is a ratio of two contestants that take turns in one run, so that a busy machine slows
+both alike. Results are JSON lines, one a measurement; a run that was cut off goes on behind them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tuner.config import Settings, load_settings
+from tuner.persist import Cache, FolderBlobs
+from tuner.pipeline import Pipeline, Prepared
+from tuner.records import SearchParts, TrialRecord
+from tuner.search import Search
+from tuner.service.collect import read_sources, split_sources
+from tuner.service.results import Results
+
+QUIET = {"training.patience": 99, "pruner.name": "none", "sampler.name": "random"}
+"""Every trial runs all its epochs in both contestants, so that equal work is compared."""
+
+
+def machine() -> dict[str, Any]:
+    """Name the machine and what ran on it."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        model = names[0].split(":")[1].strip() if names else model
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "load_at_start": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("tensorflow", "keras", "optuna", "scikit-learn")},
+    }
+
+
+class Lines:
+    """Measurements in a file, one JSON object a line; those of an earlier run are kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        found = path.read_text("utf-8").splitlines() if path.exists() else []
+        self.rows: list[dict[str, Any]] = [json.loads(line) for line in found]
+
+    def having(self, **wanted: Any) -> list[dict[str, Any]]:
+        """Give the measurements with these fields."""
+        return [row for row in self.rows if wanted.items() <= row.items()]
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Keep a measurement at once, and show it."""
+        self.rows.append(dict(row))
+        line = json.dumps(row, ensure_ascii=False)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        print(line, flush=True)
+
+
+def median(values: Iterable[float]) -> float:
+    return round(statistics.median(list(values)), 4)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A study whose data are split and prepared."""
+
+    settings: Settings
+    parts: SearchParts
+    pipeline: Pipeline
+    prepared: Prepared
+
+
+def open_bench(
+    study: str, folder: Path, overrides: Iterable[tuple[str, Any]] = (), data: str | None = None
+) -> Bench:
+    """Collect, split and prepare; the cache under `folder` serves the next run."""
+    named = [("data.path", data)] if data else []
+    settings = load_settings(study if not data else None, overrides=[*named, *overrides])
+    parts = split_sources(read_sources(settings), settings).parts
+    pipeline = Pipeline(parts, Cache(folder / "cache"), processes=os.cpu_count() or 1)
+    return Bench(settings, parts, pipeline, pipeline.prepare(settings))
+
+
+class _Silent:
+    def study_started(self, trials: Any) -> None: ...
+    def trial_started(self, number: int, params: Any) -> None: ...
+    def epoch_finished(self, number: int, epoch: int, value: float) -> None: ...
+
+
+class TunerLoop:
+    """tuner's whole trial: claim, sampler, training, weights and tables written, as in a study."""
+
+    def __init__(self, bench: Bench, folder: Path, name: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.search = Search(
+            bench.settings,
+            fingerprint=bench.parts.fingerprint,
+            storage_url=f"sqlite:///{folder / 'tuner.db'}",
+            study_name=name,
+        )
+        self._pipeline = bench.pipeline
+        self.results = Results(
+            folder / name,
+            study=name,
+            settings=bench.settings,
+            parts=bench.parts,
+            findings=(),
+            storage="sqlite",
+            pipeline=bench.pipeline,
+            read_trials=self.search.trials,
+            blobs=FolderBlobs(folder / name / "blobs"),
+        )
+
+    def run_one(self) -> TrialRecord:
+        """Run the next trial."""
+        finished = self.search.counts()["finished"]
+        self.search.run_one(
+            self._pipeline.run_trial,
+            total=finished + 1,
+            progress=_Watcher(self.results),
+            stop_requested=lambda: None,
+            store=self.results.trial_store,
+        )
+        return self.search.trials()[-1]
+
+
+class _Watcher(_Silent):
+    def __init__(self, results: Results) -> None:
+        self.trial_finished = results.trial_finished
