@@ -40,6 +40,7 @@ REPEATS = 5
 DIFFERENCES = {
     "best search value - test": lambda cell: cell["search_best"] - cell["test"],
     "winner's search value - test": lambda cell: cell["search"] - cell["test"],
+    "winner's own mean - test": lambda cell: cell["confirmation"]["winner_mean"] - cell["test"],
     "confirmed - test": lambda cell: cell["confirmed"] - cell["test"],
     "winner, fresh seeds - test": lambda cell: statistics.fmean(cell["seeds"]) - cell["test"],
 }

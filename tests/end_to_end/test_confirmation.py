@@ -41,7 +41,10 @@ def test_winner_has_the_best_mean_over_fresh_seeds(confirmed):
     assert (found["top"], found["seeds"], found["runs"]) == (2, 3, 6)
     means = {row["trial"]: row["mean"] for row in found["trials"]}
     assert best["trial"] == max(means, key=lambda trial: (means[trial], -trial))
-    assert found["mean"] == pytest.approx(means[best["trial"]])
+    assert found["winner_mean"] == pytest.approx(means[best["trial"]])
+    runs = zip(*(row["values"] for row in found["trials"]), strict=True)
+    assert all(value in column for value, column in zip(found["values"], runs, strict=True))
+    assert found["mean"] == pytest.approx(sum(found["values"]) / 3)
     assert found["optimism"] == pytest.approx(best["objective"]["value"] - found["mean"])
     assert best["search_best"]["value"] >= best["objective"]["value"]
     assert "6 runs, about" in result.stderr

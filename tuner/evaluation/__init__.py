@@ -7,6 +7,7 @@ from tuner.evaluation.calibration import (
     reliability,
 )
 from tuner.evaluation.comparison import Comparison, Difference, compare
+from tuner.evaluation.held_out import held_out_values
 from tuner.evaluation.slices import slice_report
 from tuner.evaluation.spread import mean_interval
 from tuner.evaluation.successive_rejects import repetitions, runs_needed
@@ -24,6 +25,7 @@ __all__ = [
     "decide",
     "expected_calibration_error",
     "fit_temperature",
+    "held_out_values",
     "mean_interval",
     "reliability",
     "repetitions",

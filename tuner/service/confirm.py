@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from tuner.config import Settings
-from tuner.evaluation import mean_interval, runs_needed
+from tuner.evaluation import held_out_values, mean_interval, runs_needed
 from tuner.persist import disk_errors
 from tuner.records import (
     ConfirmationProgress,
@@ -60,20 +60,30 @@ class Confirmation:
     direction: str
 
     def as_json(self) -> dict[str, Any]:
-        """Give JSON-ready data, the winner's figures first."""
-        values = self.winner.values
+        """Give JSON-ready data.
+
+        `mean` and its kin are of `values`, which had no say in the choice of the winner;
+        `winner_mean` is the mean of the winner's own runs, by which it was chosen.
+        """
+        sign = 1.0 if self.direction == "maximize" else -1.0
+        values = held_out_values(
+            {contender.trial.number: contender.values for contender in self.contenders},
+            self.winner.trial.number,
+            sign=sign,
+        )
+        mean = statistics.fmean(values)
         interval = mean_interval(values)
         search_value = self.winner.trial.value or 0.0
-        sign = 1.0 if self.direction == "maximize" else -1.0
         return {
             "kind": self.kind,
             "top": self.plan.top,
             "seeds": self.plan.seeds,
-            "mean": self.winner.mean,
-            "standard_deviation": self.winner.standard_deviation,
+            "mean": mean,
+            "standard_deviation": statistics.stdev(values) if len(values) > 1 else None,
             "interval": interval.as_json() if interval is not None else None,
             "values": list(values),
-            "optimism": sign * (search_value - self.winner.mean),
+            "winner_mean": self.winner.mean,
+            "optimism": sign * (search_value - mean),
             "runs": sum(len(contender.values) for contender in self.contenders),
             "seconds": round(self.seconds, 1),
             "trials": [
