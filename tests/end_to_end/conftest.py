@@ -1,10 +1,12 @@
-"""A real browser: Debian's Chromium, headless."""
+"""A real browser (Debian's Chromium, headless) and a real PostgreSQL."""
 
 from __future__ import annotations
 
 import shutil
 
 import pytest
+
+from tests.contract.conftest import postgres, postgres_url  # noqa: F401 - fixtures of these tests
 
 
 @pytest.fixture

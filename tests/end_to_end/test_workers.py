@@ -139,3 +139,32 @@ def _write_attribute(folder, name, value):
     storage = open_storage(f"sqlite:///{folder / 'runs/tuner.db'}", create=True)
     storage.set_study_user_attr(storage.get_study_id_from_name("s"), name, value)
     close_storage(storage)
+
+
+def test_worker_that_waits_may_be_there_before_the_first_study(tmp_path):
+    write_csv(tmp_path / "reviews.csv", make_rows(60))
+    worker = subprocess.Popen(
+        command("worker", "--wait"), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE,
+        text=True, encoding="utf-8",
+    )  # fmt: skip
+    try:
+        assert "waiting for a study" in worker.stderr.readline()
+        small = _as_settings([option for option in SMALL if option not in ("--confirm", "none")])
+        submitted = run_tuner("submit", *DATA, "--trials", "2", *small, cwd=tmp_path)
+        assert submitted.returncode == 0, submitted.stderr
+        end = time.monotonic() + 200
+        while status(tmp_path)["finished"] < 2 and time.monotonic() < end:
+            assert worker.poll() is None
+            time.sleep(1)
+        assert status(tmp_path)["finished"] == 2
+    finally:
+        worker.terminate()
+        _, errors = worker.communicate(timeout=60)
+    assert worker.returncode == 143, errors
+
+
+def test_worker_without_a_study_and_without_wait_says_so(tmp_path):
+    result = run_tuner("worker", cwd=tmp_path)
+
+    assert result.returncode == 2
+    assert "there is no such file" in result.stderr

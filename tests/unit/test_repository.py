@@ -61,10 +61,12 @@ def test_compose_file_keeps_its_promises():
     compose = yaml.safe_load(read("docker-compose.yml"))
     services = compose["services"]
 
-    assert set(services) == {"database", "optimize", "dashboard"}
+    assert set(services) == {"database", "optimize", "worker", "dashboard"}
     assert "healthcheck" in services["database"]
     assert services["database"]["volumes"] == ["database:/var/lib/postgresql"]
     assert "ports" not in services["database"]
+    # So that it can be scaled.
+    assert not {"container_name", "hostname", "ports"} & {*services["worker"]}
     assert all(port.startswith("127.0.0.1:") for port in services["dashboard"]["ports"])
     for service in services.values():
         for key, value in service["environment"].items():
@@ -83,9 +85,11 @@ def test_commands_of_the_compose_file_are_understood():
 
     from tuner.cli.dashboard import dashboard
     from tuner.cli.optimize import optimize
+    from tuner.cli.worker import worker
 
     services = yaml.safe_load(read("docker-compose.yml"))["services"]
-    for name, command in (("optimize", optimize), ("dashboard", dashboard)):
+    commands = {"optimize": optimize, "worker": worker, "dashboard": dashboard}
+    for name, command in commands.items():
         first, *arguments = services[name]["command"]
         assert first == name
         context = command.make_context(first, arguments, resilient_parsing=False)

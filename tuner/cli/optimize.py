@@ -107,11 +107,22 @@ class _Confirm(click.ParamType[tuple[int, int] | None]):
     help="Processes on this machine that share the trials.  [default: this one alone]",
 )
 @click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What runs the workers: this machine, or a Ray cluster (extra [ray], PostgreSQL).",
+)
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="Of the Ray cluster.  [default: the environment's RAY_ADDRESS, else one on this machine]",
+)
+@click.option(
     "--blobs",
     type=click.Choice(["folder", "database"]),
-    default="folder",
-    show_default=True,
-    help="Where weights lie, and data for `tuner worker` elsewhere: --output, or the storage.",
+    help="Where weights lie, and data for workers elsewhere: --output, or the storage.  "
+    "[default: folder; with --engine ray database]",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Study seed.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs of phase one.")
@@ -140,6 +151,8 @@ def optimize(
     stop_when_flat: bool,
     confirm: tuple[int, int] | None,
     workers: int | None,
+    engine: Any,
+    ray_address: str | None,
     blobs: Any,
     seed: int | None,
     epochs: int | None,
@@ -168,7 +181,7 @@ def optimize(
     from tuner.cli.signals import Signals
     from tuner.cli.watching import alive, watched, watchers
     from tuner.errors import Interrupted
-    from tuner.service import ConfirmationPlan, plan_study, run_study
+    from tuner.service import ConfirmationPlan, build_workers, plan_study, run_study
 
     log_to_stderr(verbose=verbose, quiet=quiet, log_format=log_format)
     flags = {
@@ -199,8 +212,10 @@ def optimize(
                     budget_seconds=math.inf if budget is None else budget,
                     stops_when_flat=stop_when_flat,
                     confirmation=None if confirm is None else ConfirmationPlan(*confirm),
-                    workers=workers or 0,
-                    blobs=blobs,
+                    workers=build_workers(
+                        plan, workers or 0, engine=engine, ray_address=ray_address
+                    ),
+                    blobs=blobs or ("database" if engine == "ray" else "folder"),
                     opened=lambda: _opened(plan, logs, quiet=quiet),
                 )
         except Interrupted as interruption:

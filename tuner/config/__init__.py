@@ -18,6 +18,7 @@ from tuner.config.settings import (
     SplitSettings,
     StudySettings,
     TrainingSettings,
+    WorkerSettings,
 )
 from tuner.config.trial_config import apply_params, setting_value
 from tuner.nearest import did_you_mean
@@ -38,6 +39,7 @@ __all__ = [
     "SplitSettings",
     "StudySettings",
     "TrainingSettings",
+    "WorkerSettings",
     "apply_params",
     "canonical_json",
     "did_you_mean",

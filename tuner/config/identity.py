@@ -25,7 +25,7 @@ def digest(value: Any) -> str:
 
 
 def settings_record(settings: Settings) -> dict[str, Any]:
-    """Give the resolved settings as JSON-ready data, paths left out.
+    """Give the resolved settings as JSON-ready data, paths and workers left out.
 
     Returns
     -------
@@ -35,6 +35,7 @@ def settings_record(settings: Settings) -> dict[str, Any]:
     record: dict[str, Any] = settings.model_dump(mode="json")
     for key in _PATHS:
         record["data"].pop(key)
+    record.pop("workers")
     return record
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "SplitSettings",
     "StudySettings",
     "TrainingSettings",
+    "WorkerSettings",
 ]
 
 METRIC_DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {
@@ -283,6 +284,16 @@ class PrunerSettings(_Section):
     """`asha`, `hyperband`: each rung keeps 1 in that many."""
 
 
+class WorkerSettings(_Section):
+    """What each worker of `--engine ray` takes of its node; no part of a study's identity."""
+
+    cpus: Annotated[float, Field(gt=0.0)] = 1.0
+    """Cores, and threads of a trial."""
+    gpus: Annotated[float, Field(ge=0.0)] = 0.0
+    memory_gb: Annotated[float, Field(gt=0.0)] | None = None
+    """In 10^9 bytes; none reserves nothing."""
+
+
 class SpaceEntry(_Section):
     """One searched setting: a range, or choices."""
 
@@ -343,6 +354,7 @@ class Settings(_Section):
     augmentation: AugmentationSettings = AugmentationSettings()
     sampler: SamplerSettings = SamplerSettings()
     pruner: PrunerSettings = PrunerSettings()
+    workers: WorkerSettings = WorkerSettings()
     space: dict[str, SpaceEntry] = Field(default_factory=lambda: dict(DEFAULT_SPACE))
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -256,6 +257,22 @@ def _readable_address(path: Path, url: str) -> tuple[str, set[str]]:
 
 
 def _sqlite_tables(address: str) -> set[str]:
+    """Give the names of the tables.
+
+    Another process that closes the database just now takes its write-ahead log away under a
+    reader, who sees an I/O error once.
+    """
+    for seconds in (0.05, 0.2, 0.8):
+        try:
+            return _table_names(address)
+        except sqlite3.OperationalError as error:
+            if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_IOERR"):
+                raise
+            time.sleep(seconds)
+    return _table_names(address)
+
+
+def _table_names(address: str) -> set[str]:
     connection = _connect_reader(address)
     try:
         rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")

@@ -5,6 +5,7 @@ from tuner.service.confirm import ConfirmationPlan
 from tuner.service.dashboard import serve_dashboard
 from tuner.service.diagnose import diagnose_parts
 from tuner.service.door import add_user, decide_access, read_users, remove_user
+from tuner.service.engines import build_workers
 from tuner.service.label_suspects import suspects_csv
 from tuner.service.local_workers import PARENT_VARIABLE
 from tuner.service.run_study import (
@@ -22,6 +23,7 @@ __all__ = [
     "StudyPlan",
     "StudyResult",
     "add_user",
+    "build_workers",
     "decide_access",
     "diagnose_parts",
     "plan_study",

@@ -55,12 +55,11 @@ from tuner.service.confirm import Confirmation, ConfirmationPlan, confirm
 from tuner.service.ending import ends_early_rule
 from tuner.service.finish import open_test
 from tuner.service.label_suspects import study_suspects
-from tuner.service.local_workers import LocalWorkers
 from tuner.service.results import Results
 from tuner.service.shared_parts import parts_digest, share_parts
 from tuner.service.study_name import check_study_name
 from tuner.service.versions import code_identity, versions
-from tuner.service.watch import run_with_workers
+from tuner.service.watch import Workers, run_with_workers
 from tuner.service.watchers import Watchers
 from tuner.service.weights import study_blobs
 
@@ -144,7 +143,7 @@ def run_study(
     stops_when_flat: bool = False,
     confirmation: ConfirmationPlan | None = None,
     opened: Callable[[], None] = lambda: None,
-    workers: int = 0,
+    workers: Workers | None = None,
     blobs: BlobPlace = "folder",
 ) -> StudyResult:
     """Run or continue a study until it has `total` finished trials, then open the test once.
@@ -162,7 +161,7 @@ def run_study(
     opened
         Called when storage and run directory have been found writable.
     workers
-        Processes on this machine that run the trials; 0 runs them in this one.
+        Run the trials, see `build_workers`; None runs them in this process.
     blobs
         Where weights and data lie for workers: beside the results, or in the storage.
 
@@ -201,12 +200,9 @@ def run_study(
             stops_when_flat=stops_when_flat,
             confirmation=confirmation,
         )
-        local = None
-        if workers:
-            local = LocalWorkers(
-                workers, storage_url=plan.storage_url, study_name=plan.name, output=plan.output
-            )
-        outcome = _run_trials(search, results, total, progress, stop_requested, ends_early, local)
+        outcome = _run_trials(
+            search, results, total, progress, stop_requested, ends_early, workers
+        )
         confirmed = _confirm(
             search,
             results,
@@ -318,15 +314,15 @@ def _run_trials(
     progress: Progress,
     stop_requested: StopRequested,
     ends_early: EndsEarly,
-    local: LocalWorkers | None,
+    workers: Workers | None,
 ) -> str:
     """Run the search and give its outcome; whatever ends it, the tables say so."""
     outcome = "failed"
     try:
-        if local is not None:
+        if workers is not None:
             outcome = run_with_workers(
                 search,
-                local,
+                workers,
                 total=total,
                 progress=Watchers(results, progress),
                 stop_requested=stop_requested,

@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol
 
 from tuner.records import Progress, StopRequested, TrialRecord
 from tuner.search import EndsEarly, Search, check_failures, count_trials
-from tuner.service.local_workers import LocalWorkers
 
-__all__ = ["Watcher", "run_with_workers"]
+__all__ = ["Watcher", "Workers", "run_with_workers"]
 
 _SECONDS = 0.5
+
+
+class Workers(Protocol):
+    """Workers of one study, which run while this is entered; see `LocalWorkers`."""
+
+    def __enter__(self) -> object:
+        """Start them."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Ask them to hand back their trials, and end them."""
+
+    def tend(self) -> None:
+        """Start those again that have ended; raises when that does not help."""
+
+    def trial_finished(self) -> None:
+        """Hear that the study gets on."""
 
 
 class Watcher:
@@ -49,7 +71,7 @@ class Watcher:
 
 def run_with_workers(
     search: Search,
-    workers: LocalWorkers,
+    workers: Workers,
     *,
     total: int,
     progress: Progress,

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuner.errors import ConfigError, DataError, TooManyFailures
+from tuner.errors import ConfigError, DataError, StorageError, TooManyFailures
 from tuner.persist import BlobStore, Cache
 from tuner.pipeline import Pipeline
 from tuner.records import Progress, StopRequested
@@ -20,6 +20,7 @@ from tuner.search import (
     StudyTerms,
     check_failures,
     open_studies,
+    parse_url,
     storage_errors,
 )
 from tuner.search.objective import RunTrial
@@ -121,7 +122,7 @@ def run_worker(
     with storage_errors(storage_url), ExitStack() as opened:
         while True:
             stop_requested()
-            names = [study_name] if study_name is not None else open_studies(storage_url)
+            names = [study_name] if study_name is not None else _open_studies(storage_url, waits)
             has_run = False
             is_needed = False
             for name in names:
@@ -156,6 +157,22 @@ def run_worker(
                 raise next(iter(refused.values()))
             else:
                 return n_run
+
+
+def _open_studies(storage_url: str, waits: bool) -> list[str]:
+    """Give the studies that need trials.
+
+    A worker that waits may be there before the first study, and stays while the storage is away.
+    """
+    parse_url(storage_url)
+    try:
+        with storage_errors(storage_url):
+            return open_studies(storage_url)
+    except (ConfigError, StorageError) as error:
+        if not waits:
+            raise
+        _log.info("waiting for a study: %s", error)
+        return []
 
 
 def _join(
