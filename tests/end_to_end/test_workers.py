@@ -150,13 +150,13 @@ def test_worker_that_waits_may_be_there_before_the_first_study(tmp_path):
     try:
         assert "waiting for a study" in worker.stderr.readline()
         small = _as_settings([option for option in SMALL if option not in ("--confirm", "none")])
-        submitted = run_tuner("submit", *DATA, "--trials", "2", *small, cwd=tmp_path)
+        submitted = run_tuner("submit", *DATA, "--trials", "1", *small, cwd=tmp_path)
         assert submitted.returncode == 0, submitted.stderr
-        end = time.monotonic() + 200
-        while status(tmp_path)["finished"] < 2 and time.monotonic() < end:
+        end = time.monotonic() + 400
+        while status(tmp_path)["finished"] < 1 and time.monotonic() < end:
             assert worker.poll() is None
             time.sleep(1)
-        assert status(tmp_path)["finished"] == 2
+        assert status(tmp_path)["finished"] == 1
     finally:
         worker.terminate()
         _, errors = worker.communicate(timeout=60)
