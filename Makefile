@@ -7,7 +7,7 @@ TABLES ?= .
 BENCH ?= runs/bench
 BIN := $(VENV)/bin
 
-.PHONY: quickstart install test test-browser lint bench bench-table check lock clean
+.PHONY: quickstart install test test-browser lint bench bench-table chaos check lock clean
 
 quickstart: $(VENV)/.installed ## Install, and search on the shipped reviews
 	$(BIN)/python -m tuner.optimize --trials $(TRIALS)
@@ -43,6 +43,9 @@ bench: $(VENV)/.installed-bench ## The speed figures of docs/benchmarks.md, side
 bench-table: $(VENV)/.installed-dev ## Curves of 400 configurations on the sets in DATA, and replays on them
 	$(BIN)/python benchmarks/bench_table.py $(DATA) --output $(TABLES)/tables.jsonl
 	$(BIN)/python benchmarks/replay_tables.py $(TABLES)/tables.jsonl --output $(TABLES)/replays.jsonl
+
+chaos: $(VENV)/.installed-dev ## Kill workers and restart the database while a study runs, on both storages
+	$(BIN)/python -m benchmarks.chaos
 
 check: lint test test-browser ## All that CI runs
 

@@ -11,13 +11,16 @@ import time
 import psutil
 import pytest
 import sqlalchemy
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError, PendingRollbackError
 
 from tests.fake_trainer import NoStore, Quiet, run_fake
 from tuner.config import load_settings
 from tuner.errors import ConfigError, Interrupted, StorageError, TrialTaken
 from tuner.search import Endurance, Search, storage_errors
 from tuner.search import storage as storage_module
+from tuner.search.endurance import is_passing
 from tuner.search.heartbeat import Heartbeat
 from tuner.search.owner import claiming_owner
 
@@ -175,6 +178,36 @@ def test_full_disk_is_not_waited_for(tmp_path, open_study):
         study._storage.enduring(operation)
 
     assert len(attempts) == 1
+
+
+class Lost(Exception):
+    """A failure of PostgreSQL with its code."""
+
+    def __init__(self, sqlstate):
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("failure", "passes"),
+    [
+        (OperationalError("", {}, sqlite3.OperationalError("database is locked")), True),
+        (OperationalError("", {}, sqlite3.OperationalError("disk is full")), False),
+        (OperationalError("", {}, sqlite3.OperationalError("no such table: t")), False),
+        (OperationalError("", {}, OSError("no such file or directory")), True),
+        (OperationalError("", {}, Lost("57P01")), True),  # ended by an administrator
+        (OperationalError("", {}, Lost("40P01")), True),  # deadlock
+        (OperationalError("", {}, Lost("53100")), False),  # disk full
+        (OperationalError("", {}, Lost("28P01")), False),  # wrong password
+        (PendingRollbackError("the connection was lost before"), True),
+        (ValueError("a bug"), False),
+    ],
+)
+def test_what_may_pass_is_told_from_what_lasts(failure, passes):
+    wrapped = StorageInternalError("Optuna's words")
+    wrapped.__cause__ = failure
+
+    assert is_passing(failure) is passes
+    assert is_passing(wrapped) is passes
 
 
 def make_old(study, seconds):

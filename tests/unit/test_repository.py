@@ -22,6 +22,8 @@ def read(name):
 
 OF_OPERATORS = {
     "cache": "docs/cache.md",
+    "replay": "docs/reliability.md",
+    "storage": "docs/reliability.md",
     "submit": "docs/workers.md",
     "worker": "docs/workers.md",
 }

@@ -23,6 +23,8 @@ __all__ = ["cli", "run_command"]
 COMMANDS = {
     "optimize": "Search the best fine-tuned classifier for a table of labelled texts.",
     "worker": "Run trials of studies that are in a storage.",
+    "replay": "Run a trial again from its record and compare.",
+    "storage": "Look a storage over, mend it, or copy its studies.",
     "submit": "Register a study for workers, and return.",
     "status": "Show the studies of a storage, or the trials of one.",
     "best": "Show the best trial of a study.",

@@ -1,9 +1,12 @@
 """The search: Optuna's samplers, pruners and storage behind our own words."""
 
 from tuner.search.artifacts import artifact_store
+from tuner.search.checking import Flaw, check_storage
+from tuner.search.copying import copy_studies
 from tuner.search.edges import EdgeWarning, edge_warnings
 from tuner.search.endurance import Endurance
 from tuner.search.importance import parameter_importances
+from tuner.search.objective import trial_seeds
 from tuner.search.reading import (
     best_trial,
     count_trials,
@@ -32,6 +35,7 @@ __all__ = [
     "EdgeWarning",
     "EndsEarly",
     "Endurance",
+    "Flaw",
     "Search",
     "StudyTerms",
     "all_params",
@@ -42,7 +46,9 @@ __all__ = [
     "check_failures",
     "check_sampler",
     "check_space",
+    "check_storage",
     "close_storage",
+    "copy_studies",
     "count_trials",
     "distributions",
     "edge_warnings",
@@ -57,4 +63,5 @@ __all__ = [
     "read_trials",
     "storage_errors",
     "top_trials",
+    "trial_seeds",
 ]

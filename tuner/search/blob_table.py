@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from tuner.search.enduring import EnduringStorage
 from tuner.search.storage import named_lock
 
-__all__ = ["TABLE", "TableBlobs"]
+__all__ = ["TableBlobs", "drop_orphans", "has_blobs"]
 
 TABLE = "tuner_blobs"
 _blobs = Table(
@@ -109,3 +109,26 @@ class TableBlobs:
         except (ProgrammingError, IntegrityError):
             # Another process made it between the look and the making.
             _blobs.metadata.create_all(self._storage.engine)
+
+
+def has_blobs(storage: EnduringStorage) -> bool:
+    """Say whether the database has the table at all."""
+    found: bool = storage.enduring(lambda: sqlalchemy.inspect(storage.engine).has_table(TABLE))
+    return found
+
+
+def drop_orphans(storage: EnduringStorage, *, fix: bool) -> int:
+    """Count the blobs of studies that are no more, and remove them where `fix` says so."""
+    studies = [study._study_id for study in storage.get_all_studies()]
+    orphaned = _blobs.c.study_id.not_in(studies)
+
+    def look() -> int:
+        with storage.engine.begin() as connection:
+            query = sqlalchemy.select(sqlalchemy.func.count()).select_from(_blobs)
+            count = int(connection.execute(query.where(orphaned)).scalar_one())
+            if fix and count:
+                connection.execute(_blobs.delete().where(orphaned))
+            return count
+
+    n_orphans: int = storage.enduring(look)
+    return n_orphans

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import optuna
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 
 from tuner.errors import ConfigError
 
@@ -71,6 +71,8 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, optuna.exceptions.StorageInternalError):
         cause = error.__cause__
         return cause is not None and is_passing(cause)
+    if isinstance(error, PendingRollbackError):
+        return True  # Optuna goes on reading in the session whose connection has just been lost
     if not isinstance(error, DBAPIError):
         return False
     state = getattr(error.orig, "sqlstate", None)
@@ -84,6 +86,7 @@ def is_passing(error: BaseException) -> bool:
     return not any(word in text for word in _LASTING_SQLITE)
 
 
+_FAILURES = (DBAPIError, PendingRollbackError, optuna.exceptions.StorageInternalError)
 _state = threading.local()
 
 
@@ -121,7 +124,7 @@ def endure(
         while True:
             try:
                 result = operation()
-            except (DBAPIError, optuna.exceptions.StorageInternalError) as error:
+            except _FAILURES as error:
                 now = time.monotonic()
                 if began is None:
                     began = now

@@ -41,7 +41,7 @@ from tuner.search.space import default_params, distributions, suggest
 from tuner.search.storage import close_storage, named_lock, open_storage
 from tuner.search.terms import StudyTerms, read_terms, write_terms
 
-__all__ = ["EndsEarly", "Search", "check_failures"]
+__all__ = ["EndsEarly", "Search", "check_failures", "retry_attributes"]
 
 FAILURES_FROM_START = 5
 FAILURES_IN_A_ROW = 10
@@ -408,7 +408,7 @@ class Search:
             self._close(
                 trial._trial_id,
                 reason,
-                retry=_retry_attributes(trial.number, trial.user_attrs, is_lost=False),
+                retry=retry_attributes(trial.number, trial.user_attrs, is_lost=False),
             )
         except (SQLAlchemyError, StorageInternalError):
             _log.warning("trial %d could not be handed back; it is found later", trial.number)
@@ -430,7 +430,7 @@ class Search:
                 if is_here_and_dead
                 else f"interrupted: no beat for {beat.age_seconds:.0f} s"
             )
-            retry = _retry_attributes(beat.number, beat.attributes, is_lost=True)
+            retry = retry_attributes(beat.number, beat.attributes, is_lost=True)
             n_reaped += self._close(beat.trial_id, reason, retry=retry)
         return n_reaped
 
@@ -519,7 +519,7 @@ def _without_classes(scores: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in scores.items() if name != "per_class"}
 
 
-def _retry_attributes(
+def retry_attributes(
     number: int, attributes: Mapping[str, Any], *, is_lost: bool
 ) -> dict[str, Any] | None:
     """Give the attributes of the trial that runs a cut-off one again; None if none shall.

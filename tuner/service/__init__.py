@@ -8,6 +8,7 @@ from tuner.service.door import add_user, decide_access, read_users, remove_user
 from tuner.service.engines import build_workers
 from tuner.service.label_suspects import suspects_csv
 from tuner.service.local_workers import PARENT_VARIABLE
+from tuner.service.replay import replay_trial
 from tuner.service.run_study import (
     StudyPlan,
     StudyResult,
@@ -30,6 +31,7 @@ __all__ = [
     "read_sources",
     "read_users",
     "remove_user",
+    "replay_trial",
     "run_study",
     "run_worker",
     "serve_dashboard",

@@ -11,7 +11,7 @@ from tuner.records import WEIGHTS_KEPT, TrialOutcome, TrialRecord
 from tuner.search import Search, StudyTerms, best_trial, top_trials
 from tuner.service.checkpoints import BlobCheckpoint
 
-__all__ = ["BlobTrials", "drop_weights", "study_blobs"]
+__all__ = ["CHECKPOINT_SECONDS", "BlobTrials", "drop_weights", "study_blobs"]
 
 CHECKPOINT_SECONDS = 10.0
 

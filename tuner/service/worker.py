@@ -26,7 +26,7 @@ from tuner.search import (
 from tuner.search.objective import RunTrial
 from tuner.service.shared_parts import find_parts
 from tuner.service.versions import code_identity, versions
-from tuner.service.weights import BlobTrials, drop_weights, study_blobs
+from tuner.service.weights import CHECKPOINT_SECONDS, BlobTrials, drop_weights, study_blobs
 
 __all__ = ["run_worker"]
 
@@ -82,6 +82,7 @@ def run_worker(
     waits: bool = False,
     endurance: Endurance | None = None,
     trainer: Callable[[Search, StudyTerms, Path], RunTrial] | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> int:
     """Serve one study, or in fair turns all of a storage, until no more trials are needed.
 
@@ -102,6 +103,8 @@ def run_worker(
         See `Endurance`; None for the defaults.
     trainer
         Gives what runs a configuration of a study; None for the real pipeline.
+    checkpoint_seconds
+        Work of a trial that may be lost; 0 saves its state after every epoch.
 
     Returns
     -------
@@ -131,7 +134,13 @@ def run_worker(
                 try:
                     if name not in joined:
                         joined[name] = _join(
-                            storage_url, name, output, endurance, trainer, stop_requested
+                            storage_url,
+                            name,
+                            output,
+                            endurance=endurance,
+                            trainer=trainer,
+                            checkpoint_seconds=checkpoint_seconds,
+                            stop_requested=stop_requested,
                         )
                         opened.callback(joined[name].search.close)
                         watchers[name] = progress(name, joined[name].terms, joined[name].search)
@@ -179,8 +188,10 @@ def _join(
     storage_url: str,
     name: str,
     output: Path,
+    *,
     endurance: Endurance | None,
     trainer: Callable[[Search, StudyTerms, Path], RunTrial] | None,
+    checkpoint_seconds: float,
     stop_requested: StopRequested,
 ) -> _Joined:
     search = Search.join(storage_url, name, endurance=endurance)
@@ -199,7 +210,8 @@ def _join(
         search.close()
         raise
     _log.info("joined study %s", name)
-    return _Joined(search, terms, blobs, BlobTrials(blobs), run_trial)
+    store = BlobTrials(blobs, checkpoint_seconds=checkpoint_seconds)
+    return _Joined(search, terms, blobs, store, run_trial)
 
 
 def _wait_for_terms(search: Search, stop_requested: StopRequested) -> StudyTerms:

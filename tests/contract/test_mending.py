@@ -1,0 +1,188 @@
+"""Blobs in the database, and what `tuner storage` finds, mends and copies."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import sqlalchemy
+from optuna.trial import TrialState
+
+from tests.fake_trainer import NoStore, Quiet, run_fake
+from tuner.config import load_settings
+from tuner.errors import ConfigError
+from tuner.search import (
+    Search,
+    StudyTerms,
+    check_storage,
+    close_storage,
+    copy_studies,
+    list_studies,
+    open_storage,
+    read_trials,
+)
+from tuner.search.owner import claiming_owner
+
+
+@pytest.fixture
+def study(url):
+    settings = load_settings(overrides=[("pruner.name", "none")])
+    search = Search(settings, fingerprint="f" * 64, storage_url=url, study_name="s")
+    search.set_terms(StudyTerms(9, "database", "0" * 64, {}))
+    yield search
+    search.close()
+
+
+def run(study, total):
+    study.run(run_fake, total=total, progress=Quiet(), stop_requested=lambda: None,
+              store=NoStore())  # fmt: skip
+
+
+def claim(study, owner):
+    return study._storage.claim_trial(
+        study._study._study_id, total=99, owner=owner, first_params={}, propose=lambda _: {}
+    )
+
+
+def check(url, *, fix=False, has_blob=lambda *_: True):
+    return [
+        (flaw.kind, flaw.message, flaw.is_mended)
+        for flaw in check_storage(url, fix=fix, has_blob=has_blob)
+    ]
+
+
+def test_blobs_are_whole_or_absent_and_replaced(study):
+    blobs = study.table_blobs()
+    content = bytes(range(256)) * 1000
+
+    assert blobs.get("a") is None
+    blobs.put("a", b"old")
+    blobs.put("a", content)
+    blobs.put("b", b"")
+    assert blobs.get("a") == content
+    assert blobs.get("b") == b""
+    assert blobs.keys() == ["a", "b"]
+    blobs.delete("a")
+    blobs.delete("never there")
+    assert blobs.keys() == ["b"]
+
+
+def test_damaged_blob_counts_as_absent(study):
+    blobs = study.table_blobs()
+    blobs.put("a", b"content")
+    with study._storage.engine.begin() as connection:
+        connection.execute(
+            sqlalchemy.text("UPDATE tuner_blobs SET content = :torn"), {"torn": b"con"}
+        )
+
+    assert blobs.get("a") is None
+
+
+def test_lock_of_a_blob_lets_one_in_at_a_time(study):
+    blobs, inside, most = study.table_blobs(), [], []
+
+    def enter():
+        with blobs.lock("a"):
+            inside.append(1)
+            most.append(len(inside))
+            inside.pop()
+
+    threads = [threading.Thread(target=enter) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert most == [1, 1, 1, 1]
+
+
+def test_sound_storage_has_no_flaw(study, url):
+    run(study, 3)
+    study.table_blobs().put("weights", b"w")
+
+    assert check(url) == []
+
+
+def test_orphan_is_found_and_queued_again_and_missing_weights_are_named(study, url):
+    run(study, 2)
+    claim(study, {**claiming_owner(), "started": 0.0})
+
+    found = check(url, has_blob=lambda *_: False)
+    assert [kind for kind, *_ in found] == ["orphan", "blob"]
+    assert "trial 2 is running, but its worker is gone" in found[0]
+    assert "the weights of its best trial" in found[1][1]
+
+    mended = check(url, fix=True)
+    assert mended == [("orphan", "trial 2 is running, but its worker is gone", True)]
+    assert check(url) == []
+    states = [trial.state for trial in study._study.get_trials()]
+    assert states[2:] == [TrialState.FAIL, TrialState.WAITING]
+
+
+def test_trial_of_a_live_worker_is_no_orphan(study, url):
+    claim(study, claiming_owner())
+
+    assert check(url) == []
+
+
+def test_blobs_of_no_study_and_trials_too_many_are_found(study, url):
+    run(study, 3)
+    study.set_terms(StudyTerms(2, "folder", "0" * 64, {}))
+    other = type(study.table_blobs())(study._storage, 999)
+    other.put("a", b"x")
+
+    kinds = {kind: (message, mended) for kind, message, mended in check(url, fix=True)}
+
+    assert kinds["total"] == ("3 trials are finished, more than the 2 asked for", False)
+    assert kinds["blob"] == ("1 blobs belong to no study", True)
+    assert other.keys() == []
+
+
+def test_copied_studies_are_the_same_and_go_on(study, url, tmp_path):
+    run(study, 4)
+    study.table_blobs().put("weights", b"w" * 1000)
+    claim(study, claiming_owner())
+    target = f"sqlite:///{tmp_path / 'copy.db'}"
+
+    (copied,) = copy_studies(url, target)
+
+    assert copied == {"study": "s", "trials": 5, "blobs": 1}
+    assert read_trials(target, "s") == read_trials(url, "s")[:4]
+    joined = Search.join(target, "s")
+    assert joined.table_blobs().get("weights") == b"w" * 1000
+    assert joined.terms() == study.terms()
+    run(joined, 6)
+    assert joined.counts()["finished"] == 6
+    joined.close()
+
+
+def test_copy_there_and_back_gives_the_same(postgres_url, tmp_path):
+    first, last = f"sqlite:///{tmp_path / 'a.db'}", f"sqlite:///{tmp_path / 'b.db'}"
+    settings = load_settings(overrides=[("pruner.name", "none")])
+    search = Search(settings, fingerprint="f" * 64, storage_url=first, study_name="s")
+    run(search, 3)
+    search.close()
+
+    copy_studies(first, postgres_url)
+    copy_studies(postgres_url, last)
+
+    assert read_trials(last, "s") == read_trials(first, "s")
+    assert list_studies(last) == list_studies(first)
+
+
+def test_copy_overwrites_nothing(study, url, tmp_path):
+    target = f"sqlite:///{tmp_path / 'copy.db'}"
+    copy_studies(url, target)
+
+    with pytest.raises(ConfigError, match="none is overwritten; it has 's'"):
+        copy_studies(url, target)
+    with pytest.raises(ConfigError, match="another storage than FROM"):
+        copy_studies(url, url)
+
+
+def test_storage_made_by_another_program_is_named(url):
+    storage = open_storage(url, create=True)
+    storage.create_new_study([1], "foreign")
+    close_storage(storage)
+
+    assert [kind for kind, *_ in check(url)] == ["terms"]

@@ -1,0 +1,141 @@
+"""Look a storage over for what must not be in it, and mend what can be mended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from tuner.search.blob_table import TableBlobs, drop_orphans, has_blobs
+from tuner.search.enduring import EnduringStorage
+from tuner.search.owner import is_dead
+from tuner.search.storage import close_storage, open_storage
+from tuner.search.study import retry_attributes
+from tuner.search.terms import StudyTerms, read_terms
+from tuner.search.transactions import Beat
+
+__all__ = ["Flaw", "check_storage"]
+
+HasBlob = Callable[[str, str], bool]
+_FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One thing that is wrong.
+
+    `kind` is "orphan", "duplicate", "total", "terms" or "blob"; `study` its name, "" for the
+    storage itself; `is_mended` says whether it is put right now.
+    """
+
+    kind: str
+    study: str
+    message: str
+    is_mended: bool = False
+
+
+def check_storage(storage_url: str, *, fix: bool, has_blob: HasBlob) -> list[Flaw]:
+    """Look over all studies of a storage.
+
+    Parameters
+    ----------
+    fix
+        Mend what can be: queue orphaned trials again, remove blobs that belong to no study.
+    has_blob
+        Says whether the run directory of a study (first) has a blob (second).
+
+    Raises
+    ------
+    StorageError
+        If the schema is not that of this version of Optuna.
+    """
+    storage = open_storage(storage_url, create=False)
+    if fix:
+        close_storage(storage)
+        storage = open_storage(storage_url, create=True)
+    try:
+        flaws = [
+            flaw
+            for study in storage.get_all_studies()
+            for flaw in _check_study(storage, study, fix=fix, has_blob=has_blob)
+        ]
+        return flaws + _check_blobs(storage, fix=fix)
+    finally:
+        close_storage(storage)
+
+
+def _check_study(
+    storage: EnduringStorage, study: Any, *, fix: bool, has_blob: HasBlob
+) -> list[Flaw]:
+    name = study.study_name
+    terms = read_terms(study.user_attrs)
+    trials = storage.get_all_trials(study._study_id, deepcopy=False)
+    flaws = [
+        _orphan(storage, study, beat, fix=fix)
+        for beat in storage.beats(study._study_id)
+        if is_dead(beat.owner) or beat.age_seconds > storage.endurance.grace_seconds
+    ]
+    if "settings_digest" not in study.user_attrs:
+        flaws.append(Flaw("terms", name, "was not made by tuner, or cut off before its settings"))
+    flaws += _check_numbers(name, trials, terms)
+    blobs = None
+    if terms is not None and terms.blobs == "database" and has_blobs(storage):
+        blobs = TableBlobs(storage, study._study_id)
+    best = _best(study, trials)
+    digest = None if best is None else best.user_attrs.get("weights")
+    if best is not None and digest is not None:
+        there = blobs.get(digest) is not None if blobs is not None else has_blob(name, digest)
+        if not there:
+            message = f"the weights of its best trial {best.number} are missing or damaged"
+            flaws.append(Flaw("blob", name, message))
+    return flaws
+
+
+def _orphan(storage: EnduringStorage, study: Any, beat: Beat, *, fix: bool) -> Flaw:
+    message = f"trial {beat.number} is running, but its worker is gone"
+    if fix:
+        storage.close_trial(
+            study._study_id,
+            beat.trial_id,
+            reason="interrupted: its worker was gone",
+            retry=retry_attributes(beat.number, beat.attributes, is_lost=True),
+        )
+    return Flaw("orphan", study.study_name, message, is_mended=fix)
+
+
+def _check_numbers(
+    name: str, trials: Sequence[FrozenTrial], terms: StudyTerms | None
+) -> list[Flaw]:
+    flaws = []
+    finished = [trial for trial in trials if trial.state in _FINISHED]
+    numbers = Counter(trial.number for trial in trials)
+    for number in sorted(n for n, count in numbers.items() if count > 1):
+        flaws.append(Flaw("duplicate", name, f"{numbers[number]} trials have the number {number}"))
+    origins = Counter(trial.user_attrs.get("origin", trial.number) for trial in finished)
+    for origin in sorted(n for n, count in origins.items() if count > 1):
+        flaws.append(
+            Flaw("duplicate", name, f"trial {origin} was finished {origins[origin]} times")
+        )
+    if terms is not None and len(finished) > terms.total:
+        message = f"{len(finished)} trials are finished, more than the {terms.total} asked for"
+        flaws.append(Flaw("total", name, message))
+    return flaws
+
+
+def _best(study: Any, trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    sign = 1.0 if study.directions[0] == optuna.study.StudyDirection.MAXIMIZE else -1.0
+    complete = [t for t in trials if t.state == TrialState.COMPLETE and t.value is not None]
+    return max(complete, key=lambda t: (sign * (t.value or 0.0), -t.number), default=None)
+
+
+def _check_blobs(storage: EnduringStorage, *, fix: bool) -> list[Flaw]:
+    if not has_blobs(storage):
+        return []
+    n_orphans = drop_orphans(storage, fix=fix)
+    if not n_orphans:
+        return []
+    return [Flaw("blob", "", f"{n_orphans} blobs belong to no study", is_mended=fix)]
