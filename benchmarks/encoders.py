@@ -32,7 +32,8 @@ from tuner.models import open_checkpoint
 from tuner.persist import Cache
 from tuner.records import TrialSeeds
 from tuner.training.encoder import EncoderData, EncoderTexts, LabelledRows, fit_encoder
-from tuner.training.encoder.program import MicroBatch, StepNumbers, encoder_program
+from tuner.training.encoder.program import encoder_program
+from tuner.training.encoder.step import MicroBatch, StepNumbers
 
 ROOT = Path(__file__).resolve().parent.parent
 REVIEWS = ROOT / "studies" / "quickstart" / "reviews.csv.gz"
@@ -100,23 +101,26 @@ def gigaflops_a_row(architecture, length: int, *, groups: int | None = None) -> 
     return len(blocks) * a_block / 1e9
 
 
-def best_seconds(run, *, repeats: int = 5) -> float:
-    run()
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
+def seconds_in_turns(runs: dict, *, rounds: int = 7) -> dict[str, list[float]]:
+    """Time each of some calls once a round, after a call that compiles."""
+    for run in runs.values():
         run()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            started = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - started)
+    return seconds
 
 
-def bound_gigaflops(width: int, inner: int) -> float:
-    """Speed of TensorFlow's own product of the shape that dominates."""
+def plain_product(width: int, inner: int, *, repeats: int = 40):
+    """TensorFlow's own product of the shape that dominates: the bound."""
     import tensorflow as tf
 
     a, b = tf.random.normal((1024, width)), tf.random.normal((width, inner))
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(a, b)))
-    return 2 * 1024 * width * inner / 1e9 / best_seconds(lambda: product().numpy(), repeats=30)
+    return lambda: [product().numpy() for _ in range(repeats)]
 
 
 def measure_speed(backbone: str, length: int, precision: str) -> dict:
@@ -139,23 +143,31 @@ def measure_speed(backbone: str, length: int, precision: str) -> dict:
         class_weights=np.ones(2, np.float32),
     )  # fmt: skip
     program.begin_phase(cut=0, anchored=False)
-    forward = best_seconds(lambda: program.passes.frozen(ids, lengths, 0, program.n_groups))
-    step = best_seconds(
-        lambda: program.step(
-            [part], cut=0, numbers=numbers, factor=1.0, seed=1, stop_requested=lambda: None
-        )
+    width, inner = checkpoint.architecture.width, checkpoint.architecture.feed_forward_width
+    seconds = seconds_in_turns(
+        {
+            "forward": lambda: program.passes.frozen(ids, lengths, 0, program.n_groups),
+            "step": lambda: program.step(
+                [part], cut=0, numbers=numbers, factor=1.0, seed=1, stop_requested=lambda: None
+            ),
+            "product": plain_product(width, inner),
+        }
     )
-    work = gigaflops_a_row(checkpoint.architecture, length)
-    bound = bound_gigaflops(
-        checkpoint.architecture.width, checkpoint.architecture.feed_forward_width
-    )
+    work = rows * gigaflops_a_row(checkpoint.architecture, length)
+    bound = [40 * 2 * 1024 * width * inner / 1e9 / each for each in seconds["product"]]
     return {
-        "forward_rows_per_second": rows / forward,
-        "step_rows_per_second": rows / step,
-        "bound_gigaflops": bound,
-        "forward_share_of_bound": work * rows / forward / bound,
-        "step_share_of_bound": 3 * work * rows / step / bound,
+        "forward_rows_per_second": rows / min(seconds["forward"]),
+        "step_rows_per_second": rows / min(seconds["step"]),
+        "bound_gigaflops": max(bound),
+        "forward_share_of_bound": _median_share(work, seconds["forward"], bound),
+        "step_share_of_bound": _median_share(3 * work, seconds["step"], bound),
     }
+
+
+def _median_share(work: float, seconds: list[float], bound: list[float]) -> float:
+    return statistics.median(
+        work / each / speed for each, speed in zip(seconds, bound, strict=True)
+    )
 
 
 # -- the plain loop -----------------------------------------------------------------------------

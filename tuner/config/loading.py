@@ -258,6 +258,7 @@ def _resolve_paths(tree: dict[str, Any], folder: Path) -> None:
         ("data", "test"),
         ("preprocess", "dictionary"),
         ("preprocess", "stop_words"),
+        ("model", "checkpoint"),
         ("model", "vectors"),
     ):
         table = tree.get(section, {})

@@ -19,13 +19,11 @@ from tuner.models import pretrained
 from tuner.records import Checkpoint, Report, Scores, StopRequested, TrialOutcome, TrialSeeds
 from tuner.training.buckets import passes_per_epoch, plan_epoch
 from tuner.training.course import Course
+from tuner.training.encoder.prediction import predict_rows
 from tuner.training.encoder.prefix import ActivationCache, FrozenPrefix
-from tuner.training.encoder.program import (
-    MicroBatch,
-    StepNumbers,
-    encoder_program,
-)
+from tuner.training.encoder.program import encoder_program
 from tuner.training.encoder.schedule import cut_of_epoch, rate_factor
+from tuner.training.encoder.step import MicroBatch, StepNumbers
 from tuner.training.encoder.texts import (
     EncoderTexts,
     LabelledRows,
@@ -310,8 +308,8 @@ class _EncoderTrial:
         self.course.run(last=last, train=train, validate=validate, keep=keep, state=self._state)
 
     def _scores(self, part: LabelledRows, cut: int) -> Scores:
-        probabilities = self.program.probabilities(
-            self.prefix, part.rows, cut=cut, stop_requested=self.stop_requested
+        probabilities = predict_rows(
+            self.program, self.prefix, part.rows, cut=cut, stop_requested=self.stop_requested
         )
         if not np.isfinite(probabilities).all():
             raise TrialFailed("diverged: the predictions are not finite")
@@ -362,4 +360,4 @@ def encoder_probabilities(
     )
     cut = program.load(weights, encoded)
     rows = np.array([place[text] for text in texts], np.intp)
-    return program.probabilities(FrozenPrefix(encoded, program.passes, None), rows, cut=cut)
+    return predict_rows(program, FrozenPrefix(encoded, program.passes, None), rows, cut=cut)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,42 +18,14 @@ from tuner.records import StopRequested
 from tuner.training.adam import Adam
 from tuner.training.encoder.adam import EncoderAdam
 from tuner.training.encoder.passes import Passes
-from tuner.training.encoder.prefix import FrozenPrefix
+from tuner.training.encoder.step import MicroBatch, StepNumbers
 from tuner.training.encoder.texts import EncoderTexts
 from tuner.training.loss import cross_entropy
 
-__all__ = ["EncoderProgram", "StepNumbers", "encoder_program"]
+__all__ = ["EncoderProgram", "encoder_program"]
 
 WORDS = "embedding/word"
 WORD_IDS = "embedding/word_ids"
-_HEAD_ROWS = 16  # of one product of the head; its shape is part of the numbers
-
-
-@dataclass(frozen=True, slots=True)
-class StepNumbers:
-    """Numbers of a trial that enter the program as tensors or at the update.
-
-    `rates` holds a learning rate per layer group, from the input up, the head last.
-    """
-
-    rates: npt.NDArray[np.float32]
-    l1: float
-    l2: float
-    l2_sp: float
-    dropout: float
-    encoder_dropout: float
-    label_smoothing: float
-    focal_gamma: float
-    class_weights: npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class MicroBatch:
-    """Part of a step: what goes into the cut (batch, length, …), lengths and labels (batch,)."""
-
-    values: npt.NDArray[Any]
-    lengths: npt.NDArray[np.int32]
-    labels: npt.NDArray[np.int32]
 
 
 class EncoderProgram:
@@ -223,7 +194,7 @@ class EncoderProgram:
             tf.constant(order),
             tf.constant(row_weights),
             tf.constant(numbers.rates[-1] * factor, tf.float32),
-            tf.constant(_scalars(numbers)),
+            tf.constant(numbers.scalars()),
             tf.constant(numbers.class_weights),
             tf.constant(seed, tf.int32),
         )
@@ -292,7 +263,7 @@ class EncoderProgram:
                 tf.constant(part.lengths),
                 tf.constant(part.labels),
                 tf.constant(total_weight, tf.float32),
-                tf.constant(_scalars(numbers)),
+                tf.constant(numbers.scalars()),
                 tf.constant(numbers.class_weights),
                 tf.constant([seed, number], tf.int32),
             )
@@ -372,69 +343,6 @@ class EncoderProgram:
                 gradients[WORDS], values, tf.shape(self.network.words)[0]
             )
         return loss, gradients
-
-    # -- prediction ---------------------------------------------------------------------------
-
-    def probabilities(
-        self,
-        prefix: FrozenPrefix,
-        rows: npt.NDArray[np.intp],
-        *,
-        cut: int,
-        stop_requested: StopRequested = lambda: None,
-    ) -> npt.NDArray[np.float32]:
-        """Predict texts, (len(rows), n_classes), rows adding up to 1.
-
-        A text's row depends on that text alone.
-        """
-        if cut == self.n_groups:
-            features = prefix.pooled(self.network.pooling, stop_requested=stop_requested)[rows]
-        else:
-            features = self._features(prefix, rows, cut, stop_requested)
-        logits = np.concatenate(
-            [
-                self._head_logits(features[start : start + _HEAD_ROWS])
-                for start in range(0, len(rows), _HEAD_ROWS)
-            ]
-        )
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float32)
-
-    def _features(
-        self,
-        prefix: FrozenPrefix,
-        rows: npt.NDArray[np.intp],
-        cut: int,
-        stop_requested: StopRequested,
-    ) -> npt.NDArray[np.float32]:
-        distinct, place = np.unique(rows, return_inverse=True)
-        features = np.zeros((len(distinct), self.checkpoint.architecture.width), np.float32)
-        for batch in prefix.texts.prediction_batches(distinct):
-            stop_requested()
-            found = self.passes.features(
-                prefix.batch(cut, batch), prefix.texts.lengths(batch.rows), cut
-            )
-            features[np.searchsorted(distinct, batch.rows[: batch.n])] = found[: batch.n]
-        return features[place]
-
-    def _head_logits(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        filled = np.zeros((_HEAD_ROWS, features.shape[1]), np.float32)
-        filled[: len(features)] = features
-        return self.passes.head(filled)[: len(features)]
-
-
-def _scalars(numbers: StepNumbers) -> npt.NDArray[np.float32]:
-    return np.array(
-        [
-            numbers.l1,
-            numbers.l2,
-            numbers.dropout,
-            numbers.encoder_dropout,
-            numbers.label_smoothing,
-            numbers.focal_gamma,
-        ],
-        np.float32,
-    )
 
 
 _KEPT = 2

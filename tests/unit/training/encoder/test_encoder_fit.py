@@ -18,6 +18,7 @@ from tuner.persist import Cache
 from tuner.records import TrialSeeds
 from tuner.training.encoder import EncoderData, EncoderTexts, LabelledRows, fit_encoder
 from tuner.training.encoder.adam import EncoderAdam
+from tuner.training.encoder.prediction import predict_rows
 from tuner.training.encoder.prefix import FrozenPrefix
 from tuner.training.encoder.program import encoder_program
 from tuner.training.encoder.schedule import rate_factor
@@ -96,7 +97,6 @@ def test_groups_below_the_cut_stay_bit_equal_to_the_checkpoint(family, tmp_path)
         wanted = settings(folder, frozen_depth=depth, training={"epochs": 1, "patience": 1})
         program = program_of(wanted)
         run(wanted)
-        program.network.words.assign_add(tf.zeros_like(program.network.words))
         lowest = program._lowest_changed
         found = {
             name: np.array_equal(variable.numpy(), checkpoint.weights[name])
@@ -308,8 +308,8 @@ def test_probabilities_of_a_text_do_not_depend_on_its_company(bert):
     cut = program.load(outcome.weights, data.texts)
     prefix = FrozenPrefix(data.texts, program.passes, None)
 
-    together = program.probabilities(prefix, np.array([5, 9, 5, 30]), cut=cut)
-    alone = program.probabilities(prefix, np.array([9]), cut=cut)
+    together = predict_rows(program, prefix, np.array([5, 9, 5, 30]), cut=cut)
+    alone = predict_rows(program, prefix, np.array([9]), cut=cut)
 
     assert np.array_equal(together[1], alone[0])
     assert np.array_equal(together[0], together[2])
