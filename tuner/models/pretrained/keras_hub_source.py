@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import safe_open
-from tokenizers import BertWordPieceTokenizer
 
 from tuner.config import digest
 from tuner.errors import ConfigError
 from tuner.models import runtime as _runtime  # noqa: F401 - before Keras is loaded
-from tuner.models.pretrained.architecture import Activation, Architecture
+from tuner.models.pretrained.architecture import Architecture
 from tuner.models.pretrained.checkpoint import Checkpoint, Weights
+from tuner.models.pretrained.hugging_face import (
+    ACTIVATIONS,
+    read_config,
+    with_segment,
+    word_piece_options,
+    word_pieces,
+)
 from tuner.nearest import did_you_mean
 
 import keras_hub  # isort: skip - after the runtime
 
 __all__ = ["read_keras_hub"]
 
-_HUGGING_FACE_TYPES = ("albert", "bert", "roberta", "xlm-roberta")
 _FAMILIES = ("AlbertBackbone", "BertBackbone", "RobertaBackbone", "XLMRobertaBackbone")
-# Hugging Face's names for the activation; BERT's own "gelu" is the exact one.
-_ACTIVATIONS: dict[str, Activation] = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "relu": "relu",
-}
 
 
 def read_keras_hub(named: str) -> Checkpoint:
@@ -58,7 +55,7 @@ def read_keras_hub(named: str) -> Checkpoint:
     with, and that one is taken.
     """
     folder = Path(named).expanduser()
-    config = _hugging_face_config(folder, named) if folder.is_dir() else {}
+    config = read_config(folder, named) if folder.is_dir() else {}
     backbone, tokenizer = _load(folder, named)
     family = type(backbone).__name__
     if family not in _FAMILIES:
@@ -69,50 +66,19 @@ def read_keras_hub(named: str) -> Checkpoint:
     is_word_piece = bool(config) and type(tokenizer).__name__ == "BertTokenizer"
     words, weights = _weights(backbone, family)
     if config and family == "RobertaBackbone":
-        weights = _with_segment(weights, folder)
+        weights = with_segment(weights, folder)
+    architecture = _architecture(backbone, family, config, named)
+    options = word_piece_options(folder) if is_word_piece else {}
     return Checkpoint(
         source=named,
-        digest=_digest(words, weights, tokenizer),
-        architecture=_architecture(backbone, family, config, named),
+        digest=_digest(architecture, words, weights, tokenizer, options),
+        architecture=architecture,
         read_weights=lambda: weights,
         read_words=lambda ids: words[ids],
-        tokenize=_word_pieces(folder) if is_word_piece else partial(_tokenize, tokenizer),
+        tokenize=word_pieces(folder, options) if is_word_piece else partial(_tokenize, tokenizer),
         start=int(tokenizer.start_token_id),
         end=int(tokenizer.end_token_id),
     )
-
-
-def _hugging_face_config(folder: Path, named: str) -> dict[str, Any]:
-    """Read the `config.json` of a Hugging Face folder; {} for a preset of KerasHub."""
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"model.checkpoint must be a folder with a config.json; {named!r} has none."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"model.checkpoint: {path} cannot be read: {error}.") from error
-    if not isinstance(config, dict):
-        raise ConfigError(f"model.checkpoint: {path} must hold an object.")
-    if "registered_name" in config:
-        return {}
-    if config.get("model_type") not in _HUGGING_FACE_TYPES:
-        raise ConfigError(
-            f"model.checkpoint: model_type must be one of {', '.join(_HUGGING_FACE_TYPES)}; "
-            f"{path} says {config.get('model_type')!r}."
-        )
-    if config.get("position_embedding_type", "absolute") != "absolute":
-        raise ConfigError(
-            "model.checkpoint: position_embedding_type must be 'absolute'; "
-            f"{path} says {config['position_embedding_type']!r}."
-        )
-    if config.get("hidden_act", "gelu") not in _ACTIVATIONS:
-        raise ConfigError(
-            f"model.checkpoint: hidden_act must be one of {', '.join(_ACTIVATIONS)}; "
-            f"{path} says {config['hidden_act']!r}."
-        )
-    return config
 
 
 def _load(folder: Path, named: str) -> tuple[Any, Any]:
@@ -160,7 +126,7 @@ def _architecture(backbone: Any, family: str, config: dict[str, Any], named: str
     is_bert_like = family in ("BertBackbone", "AlbertBackbone")
     if config:
         default = "gelu_new" if family == "AlbertBackbone" else "gelu"
-        activation = _ACTIVATIONS[config.get("hidden_act", default)]
+        activation = ACTIVATIONS[config.get("hidden_act", default)]
     else:
         activation = "gelu_tanh" if is_bert_like else "gelu"
     epsilon = float(config.get("layer_norm_eps", 1e-12 if is_bert_like else 1e-5))
@@ -222,17 +188,6 @@ def _weights(backbone: Any, family: str) -> tuple[npt.NDArray[np.float32], Weigh
     return words, weights
 
 
-def _with_segment(weights: Weights, folder: Path) -> Weights:
-    """Add the one segment of a RoBERTa, which KerasHub's converter leaves out."""
-    position = weights["embedding/position"]
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, framework="np") as tensors:
-            for name in tensors.keys():  # noqa: SIM118 - not a mapping
-                if name.endswith("embeddings.token_type_embeddings.weight"):
-                    position = position + tensors.get_tensor(name)[0].astype(np.float32)
-    return {**weights, "embedding/position": position}
-
-
 def _block(layer: Any, name: str, width: int) -> Weights:
     attention = layer._self_attention_layer
     inputs = (attention.query_dense, attention.key_dense, attention.value_dense)
@@ -266,39 +221,32 @@ def _tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     return [[int(piece) for piece in row] for row in rows]
 
 
-def _word_pieces(folder: Path) -> Callable[[Sequence[str]], list[list[int]]]:
-    """Give the tokenizer of a Hugging Face BERT.
-
-    KerasHub's folds the case of the whole Unicode, by which Chinese punctuation becomes ASCII and
-    so another piece than the one the checkpoint was trained with.
-    """
-    options = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    tokenizer = BertWordPieceTokenizer(
-        str(folder / "vocab.txt"),
-        lowercase=bool(options["do_lower_case"]),
-        strip_accents=options.get("strip_accents"),
-        handle_chinese_chars=bool(options.get("tokenize_chinese_chars", True)),
-    )
-
-    def tokenize(texts: Sequence[str]) -> list[list[int]]:
-        return [
-            list(found.ids)
-            for found in tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        ]
-
-    return tokenize
-
-
-def _digest(words: npt.NDArray[np.float32], weights: Weights, tokenizer: Any) -> str:
-    """Identify what decides about the encoder's output: weights, vocabulary, tokenizer options."""
-    options = {
+def _digest(
+    architecture: Architecture,
+    words: npt.NDArray[np.float32],
+    weights: Weights,
+    tokenizer: Any,
+    options: Mapping[str, Any],
+) -> str:
+    """Identify what decides about the encoder's output: sizes, weights, pieces, options."""
+    about = {
         name: value
         for name, value in tokenizer.get_config().items()
-        if isinstance(value, bool | int | str | type(None)) and name != "name"
+        if isinstance(value, bool | int | str | list | type(None)) and name != "name"
     }
     content = hashlib.sha256()
-    content.update(digest([type(tokenizer).__name__, options]).encode())
-    content.update(digest(list(tokenizer.get_vocabulary())).encode())
+    content.update(
+        digest(
+            [
+                asdict(architecture),
+                type(tokenizer).__name__,
+                about,
+                dict(options),
+                list(tokenizer.get_vocabulary()),
+                list(getattr(tokenizer, "merges", None) or ()),
+            ]
+        ).encode()
+    )
     for name, array in (("embedding/word", words), *sorted(weights.items())):
         content.update(name.encode())
         content.update(np.ascontiguousarray(array).data)

@@ -75,7 +75,7 @@ def test_shared_blocks_are_one_layer_group(tmp_path):
     assert open_checkpoint(pretrained(albert)).architecture.groups == ((0, 0, 0),)
 
 
-def test_digest_changes_with_a_weight_and_with_the_vocabulary(tmp_path):
+def test_digest_changes_with_all_that_decides_about_the_output(tmp_path):
     first = open_checkpoint(pretrained(write_bert(tmp_path / "a"))).digest
     again = open_checkpoint(pretrained(write_bert(tmp_path / "b"))).digest
     other = open_checkpoint(pretrained(write_bert(tmp_path / "c", seed=1))).digest
@@ -83,9 +83,15 @@ def test_digest_changes_with_a_weight_and_with_the_vocabulary(tmp_path):
     swapped = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *reversed(WORDS), "，", ","]
     (folder / "vocab.txt").write_text("\n".join(swapped), encoding="utf-8")
 
+    cased = write_bert(tmp_path / "e")
+    (cased / "tokenizer_config.json").write_text('{"do_lower_case": false}', encoding="utf-8")
+    approximate = write_bert(tmp_path / "f", hidden_act="gelu_new")
+
     assert first == again
     assert first != other
-    assert first != open_checkpoint(pretrained(folder)).digest
+    assert first not in {
+        open_checkpoint(pretrained(each)).digest for each in (folder, cased, approximate)
+    }
 
 
 # -- what cannot be used ------------------------------------------------------------------------
