@@ -23,7 +23,7 @@ def rate_factor(done: float, *, warmup: float, schedule: str) -> float:
 
     >>> rate_factor(0.05, warmup=0.1, schedule="linear")
     0.5
-    >>> rate_factor(0.55, warmup=0.1, schedule="linear")
+    >>> round(rate_factor(0.55, warmup=0.1, schedule="linear"), 6)
     0.5
     """
     if done < warmup:
