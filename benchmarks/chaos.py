@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,7 +125,7 @@ class Drill:
     restarts: int = 0
     seen: dict[int, float | None] = field(default_factory=dict)
 
-    def run(self, *, seed: int = 0, limit_seconds: float = 1800.0) -> dict[str, object]:
+    def run(self, *, seed: int = 0, limit_seconds: float = 7200.0) -> dict[str, object]:
         """Run it to its end and give what is to be said about it."""
         self._create()
         chance = random.Random(seed)
@@ -237,6 +237,31 @@ def check_journal(path: Path) -> int:
     return redone
 
 
+def full_disk(folder: Path, total: int) -> dict[str, object]:
+    """Fill the disk under a study; it must end by itself and go on when there is room again.
+
+    `folder` is on a small file system of its own.
+    """
+    drill = Drill(f"sqlite:///{folder / 'drill.db'}", folder, total, 1e9, 0.05)
+    drill._create()
+    context = multiprocessing.get_context("fork")
+    worker = drill._start(context)
+    while drill._look() < total // 3:
+        time.sleep(0.1)
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    worker.join(120)
+    assert worker.exitcode == 1, f"ended with {worker.exitcode}"
+    before = drill._look()
+    ballast.unlink()
+    worker = drill._start(context)
+    worker.join(600)
+    assert worker.exitcode == 0, f"ended with {worker.exitcode}"
+    return {"finished_when_full": before, **drill.check()}
+
+
 def start_postgres(folder: Path):
     """Start a PostgreSQL in a folder; gives its URL and what restarts it at once."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
@@ -260,8 +285,15 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--kill-every", type=float, default=1.0, metavar="SECONDS")
     parser.add_argument("--epoch-seconds", type=float, default=0.3)
+    parser.add_argument(
+        "--full-disk", type=Path, metavar="FOLDER",
+        help="only that: fill a small file system of its own, such as a tmpfs of 4 MB",
+    )  # fmt: skip
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if options.full_disk is not None:
+        print("full disk", json.dumps(full_disk(options.full_disk, options.trials)))
+        return
     found = {}
     for storage in options.storage or ["sqlite", "postgresql"]:
         with tempfile.TemporaryDirectory(prefix="tuner-chaos-") as name:
