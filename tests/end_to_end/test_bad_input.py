@@ -83,7 +83,7 @@ CASES = [
     ([*DATA, "--set", "model.dropuot=0.1"], 2, ["Did you mean 'model.dropout'"]),
     ([*DATA, "--set", "training.learning_rate=-1"], 2, ["learning_rate", "greater than 0", "-1"]),
     ([*DATA, "--set", "nonsense"], 2, ["KEY=VALUE"]),
-    ([*DATA, "--set", "model.backbone=bert"], 2, ["model.backbone", "average, textcnn"]),
+    ([*DATA, "--set", "model.backbone=bert"], 2, ["model.backbone", "average, bigru", "textcnn"]),
     ([*DATA, "--set", "preprocess.stop_words=klingon"], 2, ["preprocess.stop_words", "klingon"]),
     ([*DATA, "--set", "preprocess.dictionary=no.txt"], 2, ["preprocess.dictionary", "no.txt"]),
     (["--study", "quikstart"], 2, ["Did you mean 'quickstart'"]),
