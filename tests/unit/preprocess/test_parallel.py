@@ -39,6 +39,8 @@ import signal, sys, time
 from tuner.preprocess.parallel import over_processes
 
 if __name__ == "__main__":
+    # A shell's background job, as the tests may be, begins with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for done in over_processes(time.sleep, [0.1, 0.1, *[0.5] * 100], processes=2):
