@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuner import __version__
-from tuner.cli.options import data_options, output_option, storage_option, watch_options
+from tuner.cli.options import (
+    data_options,
+    output_option,
+    storage_option,
+    study_name_option,
+    trials_option,
+    watch_options,
+)
 from tuner.cli.say import say
 from tuner.masking import mask_url
 from tuner.records import WEIGHTS_KEPT
@@ -66,19 +73,9 @@ class _Confirm(click.ParamType[tuple[int, int] | None]):
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @data_options
-@click.option(
-    "--trials",
-    type=click.IntRange(min=1),
-    default=100,
-    show_default=True,
-    help="Finished trials the study shall have in the end.",
-)
-@click.option(
-    "--study-name",
-    metavar="NAME",
-    help="Name in the storage.  [default: study and 8 digits of data and settings]",
-)
-@click.option("--sampler", metavar="NAME", help="tpe or random.")
+@trials_option
+@study_name_option
+@click.option("--sampler", metavar="NAME", help="tpe, random, qmc, cmaes, gp or grid.")
 @click.option("--pruner", metavar="NAME", help="predictive, median, asha, hyperband or none.")
 @click.option(
     "--metric", metavar="NAME", help="Objective: macro_f1, accuracy, weighted_f1, mcc or log_loss."

@@ -14,6 +14,8 @@ __all__ = [
     "output_option",
     "overrides_of",
     "storage_option",
+    "study_name_option",
+    "trials_option",
     "watch_options",
 ]
 
@@ -46,6 +48,18 @@ _DATA = (
     ),
 )
 
+trials_option = click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Finished trials the study shall have in the end.",
+)
+study_name_option = click.option(
+    "--study-name",
+    metavar="NAME",
+    help="Name in the storage.  [default: study and 8 digits of data and settings]",
+)
 output_option = click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),

@@ -8,7 +8,13 @@ from typing import Any
 
 import click
 
-from tuner.cli.options import data_options, output_option, storage_option
+from tuner.cli.options import (
+    data_options,
+    output_option,
+    storage_option,
+    study_name_option,
+    trials_option,
+)
 
 __all__ = ["submit"]
 
@@ -16,18 +22,8 @@ __all__ = ["submit"]
 @click.command()
 @click.argument("folder", metavar="[STUDY]", required=False)
 @data_options
-@click.option(
-    "--trials",
-    type=click.IntRange(min=1),
-    default=100,
-    show_default=True,
-    help="Finished trials the study shall have in the end.",
-)
-@click.option(
-    "--study-name",
-    metavar="NAME",
-    help="Name in the storage.  [default: study and 8 digits of data and settings]",
-)
+@trials_option
+@study_name_option
 @click.option(
     "--blobs",
     type=click.Choice(["folder", "database"]),

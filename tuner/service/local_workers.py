@@ -88,10 +88,6 @@ class LocalWorkers:
     ) -> None:
         self.stop()
 
-    def pids(self) -> list[int]:
-        """Give the ids of the processes that run."""
-        return [p.pid for p in self._processes if p is not None and p.poll() is None]
-
     def trial_finished(self) -> None:
         """Hear that the study gets on, so that deaths are not in a row."""
         self._deaths = 0

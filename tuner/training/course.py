@@ -9,7 +9,7 @@ from typing import Any
 
 from tuner.config import Settings
 from tuner.errors import TrialFailed
-from tuner.records import Checkpoint, Report, Scores, TrialState
+from tuner.records import Checkpoint, Report, Scores, TrialOutcome, TrialState
 
 __all__ = ["Course"]
 
@@ -135,6 +135,35 @@ class Course:
             self._report(epochs_completed=epoch, value=value)
             if self._checkpoint is not None and self._checkpoint.is_due():
                 self._checkpoint.save(TrialState(state(), self._about()))
+
+    def outcome(
+        self,
+        selection: Scores,
+        *,
+        weights: Mapping[str, Any],
+        n_parameters: int,
+        n_traces: int,
+    ) -> TrialOutcome:
+        """Give what the trial ends with, its best weights measured on selection.
+
+        Raises
+        ------
+        TrialFailed
+            If no epoch was finished.
+        """
+        if self.best_validation is None:
+            raise TrialFailed("no epoch was finished")
+        return TrialOutcome(
+            value=selection.value(self._metric),
+            best_epoch=self.best_epoch,
+            validation=self.best_validation,
+            selection=selection,
+            history=tuple(self.history),
+            seconds={name: round(spent, 4) for name, spent in self.seconds.items()},
+            weights=weights,
+            n_parameters=n_parameters,
+            n_traces=n_traces,
+        )
 
     def resume(self, load: Callable[[Mapping[str, Any]], None]) -> None:
         """Go on where an earlier attempt has left its state, if one has.

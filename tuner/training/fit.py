@@ -169,16 +169,8 @@ class _Trial:
             self.program.restore()
             selection = _evaluate(self.program, self.data.selection, self.data.classes)
             weights = self.program.classifier.weights()
-        course = self.course
-        if course.best_validation is None:
-            raise TrialFailed("no epoch was finished")
-        return TrialOutcome(
-            value=selection.value(self.settings.study.metric),
-            best_epoch=course.best_epoch,
-            validation=course.best_validation,
-            selection=selection,
-            history=tuple(course.history),
-            seconds={name: round(spent, 4) for name, spent in course.seconds.items()},
+        return self.course.outcome(
+            selection,
             weights=weights,
             n_parameters=self.program.classifier.n_parameters,
             n_traces=self.program.n_traces - traces,

@@ -124,16 +124,8 @@ class _EncoderTrial:
         with self._stage("re_evaluate"):
             cut = self.program.load(self.best_weights, self.data.texts)
             selection = self._scores(self.data.selection, cut)
-        course = self.course
-        if course.best_validation is None:
-            raise TrialFailed("no epoch was finished")
-        return TrialOutcome(
-            value=selection.value(self.settings.study.metric),
-            best_epoch=course.best_epoch,
-            validation=course.best_validation,
-            selection=selection,
-            history=tuple(course.history),
-            seconds={name: round(spent, 4) for name, spent in course.seconds.items()},
+        return self.course.outcome(
+            selection,
             weights=self.best_weights,
             n_parameters=self.program.n_parameters,
             n_traces=self.program.n_traces - traces,
