@@ -88,7 +88,7 @@ def train(program, *, frozen_depth=0, dropout=0.3, steps=4, l2=0.0, rate=0.01):
     hyperparameters = Hyperparameters(
         rates=(rate,) * len(program.classifier.group_names),
         l1=0.0, l2=l2, dropout=dropout, token_dropout=dropout, label_smoothing=0.0,
-        focal_gamma=0.0,
+        focal_gamma=0.0, momentum=1.0,
         class_weights=np.ones(3, np.float32),
     )  # fmt: skip
     batches = make_batches(

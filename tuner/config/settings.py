@@ -204,6 +204,8 @@ class TrainingSettings(_Section):
     """Learning rate of phase two as a share of phase one's."""
     layer_decay: Annotated[float, Field(ge=1.0, le=100.0)] = 1.0
     """Ratio of the rates of neighbouring groups while fine-tuning; 1 = all equal."""
+    embedding_updates: Literal["dense", "touched"] = "dense"
+    """`dense`: as Keras's Adam; `touched`: rows that a batch does not touch stay as they are."""
     schedule: Literal["linear", "constant"] = "linear"
     """`linear`: the rate falls to 0 over each phase, as fastText's does."""
     patience: Annotated[int, Field(ge=1)] = 2

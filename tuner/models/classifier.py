@@ -54,6 +54,14 @@ class Classifier:
             None,
         )
 
+    @property
+    def embedding_name(self) -> str | None:
+        """Name of the table among `variables`; None where there is none."""
+        if self.embedding is None:
+            return None
+        table = self.embedding[0].embeddings.value
+        return next(name for name, variable, _ in self.variables() if variable is table)
+
     def __call__(self, token_ids: Any, dropout: Dropout | None = None) -> Any:
         """Map ids (batch, length) int32 to logits (batch, n_classes) float32."""
         return self.head(self.backbone(token_ids, dropout=dropout))

@@ -1,4 +1,4 @@
-"""Adam on plain variables, with the rate as a tensor and embeddings updated by touched rows."""
+"""Adam on plain variables, with the rate as a tensor and the embedding updated by touched rows."""
 
 from __future__ import annotations
 
@@ -6,42 +6,60 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 __all__ = ["Adam", "TouchedRows"]
 
 STEP = "step"
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Kingma and Ba 2015, algorithm 1; Keras's epsilon
+FADING = BETA_1 / BETA_2**0.5  # of a step without a gradient to the one before, rates aside
 
 
 @dataclass(frozen=True, slots=True)
 class TouchedRows:
-    """The gradient of those rows of a table that a batch touches.
+    """The rows of a table that a batch touches, as `Adam.read` gives them.
 
-    `rows` (n,) int32 are their numbers; a row that stands there more than once has the same
-    gradient at each place. `values` are the rows and `gradient` their gradient, both (n, width).
+    `rows` (n,) int32 are their numbers; a row that stands there more than once needs the same
+    gradient at each place. `values` (n, width) are the rows and `state` what Adam knows of them.
     """
 
     rows: Any
     values: Any
-    gradient: Any
+    state: Any
 
 
 class Adam:
     """Adam with L1 and L2 gradients added where they belong.
 
-    Dense gradients follow Kingma and Ba 2015, algorithm 1, and equal Keras's `Adam`. Gradients of
-    an embedding lookup touch only the rows that occur in the batch: their moments and values
-    are updated, all other rows and their moments stay as they are ("lazy" Adam). Penalties act
-    on kernels and touched rows, never on biases, norms or frozen weights.
+    Gradients follow Kingma and Ba 2015, algorithm 1, and updates equal those of Keras's `Adam`.
+
+    The `table`, an embedding, is read and written by the rows that a batch touches. A row that a
+    batch does not touch has no gradient, yet Adam would move it on by its momentum, for some
+    twenty steps. With `momentum` 1 a row makes up for these steps when it is next read, in closed
+    form, so that the result is that of dense updates; with 0 it stays where it was and keeps its
+    moments ("lazy" Adam). `settle` makes up for them in all rows, before others read the table.
+
+    Penalties act on kernels and touched rows, never on biases, norms or frozen weights.
+
+    Parameters
+    ----------
+    variables
+        Name, `tf.Variable` and group number of each weight.
+    table
+        Name of the one that is updated by rows; None where there is none.
     """
 
-    def __init__(self, variables: list[tuple[str, Any, int]]) -> None:
-        # Both moments of a weight lie side by side on the last axis: a touched row's are then read
-        # and written in one go, and writing rows is what a step of a small network spends most on.
-        self._moments = {
+    def __init__(self, variables: list[tuple[str, Any, int]], *, table: str | None = None) -> None:
+        # All that is known of a weight lies side by side on the last axis: a touched row's is then
+        # read and written in one go, and writing rows is what a step of a small network spends
+        # most on. Two moments, and for a row when it was last written, and at which rate.
+        self._table = table
+        self._state = {
             name: tf.Variable(
-                tf.zeros([*variable.shape[:-1], 2 * variable.shape[-1]]), trainable=False
+                tf.zeros([*variable.shape[:-1], 2 * variable.shape[-1] + 2 * (name == table)]),
+                trainable=False,
             )
             for name, variable, _ in variables
         }
@@ -50,25 +68,48 @@ class Adam:
     def reset(self) -> None:
         """Forget all moments, in place."""
         self._step.assign(0.0)
-        for moments in self._moments.values():
-            moments.assign(tf.zeros_like(moments))
+        for state in self._state.values():
+            state.assign(tf.zeros_like(state))
 
-    def moments(self) -> dict[str, Any]:
+    def moments(self) -> dict[str, npt.NDArray[np.float32]]:
         """Copy moments and step out, by the name of their weight."""
-        found = {name: moments.numpy() for name, moments in self._moments.items()}
+        found = {name: state.numpy() for name, state in self._state.items()}
         return {**found, STEP: self._step.numpy()}
 
     def load(self, moments: Mapping[str, Any]) -> None:
         """Set in place what `moments` gave."""
         self._step.assign(moments[STEP])
-        for name, variable in self._moments.items():
+        for name, variable in self._state.items():
             variable.assign(moments[name])
+
+    def read(self, table: Any, rows: Any, *, momentum: Any) -> TouchedRows:
+        """Read rows of the table as they are before the next step.
+
+        Parameters
+        ----------
+        table
+            Variable (n_rows, width).
+        rows
+            (n,) int32.
+        momentum
+            Scalar tensor, 1.0 or 0.0, see the class.
+        """
+        state = tf.gather(self._state[self._table or ""], rows)
+        return TouchedRows(rows, *_moved_on(tf.gather(table, rows), state, self._step, momentum))
+
+    def settle(self, table: Any) -> None:
+        """Move all rows of the table on to the last step, in place."""
+        state = self._state[self._table or ""]
+        new, new_state = _moved_on(table, state, self._step, 1.0)
+        table.assign(new)
+        state.assign(new_state)
 
     def apply(
         self,
         variables: list[tuple[str, Any, int]],
         gradients: list[Any],
         *,
+        touched: TouchedRows | None = None,
         rates: Any,
         l1: Any,
         l2: Any,
@@ -78,7 +119,9 @@ class Adam:
         Parameters
         ----------
         variables, gradients
-            In the same order; a gradient is a tensor, `TouchedRows` or `tf.IndexedSlices`.
+            In the same order; the gradient of the table is that of the rows touched, (n, width).
+        touched
+            Rows of the table, if it is among the variables.
         rates
             Learning rate per layer group, float32 (n_groups,).
         l1, l2
@@ -87,23 +130,21 @@ class Adam:
         step = self._step.assign_add(1.0)
         correction = tf.sqrt(1.0 - tf.pow(BETA_2, step)) / (1.0 - tf.pow(BETA_1, step))
         for (name, variable, group), gradient in zip(variables, gradients, strict=True):
-            moments = self._moments[name]
+            state = self._state[name]
             rate = rates[group] * correction
-            if isinstance(gradient, tf.IndexedSlices):
-                gradient = _sum_by_row(variable, gradient)
-            if isinstance(gradient, TouchedRows):
-                places = gradient.rows[:, None]
-                total = gradient.gradient + _penalty(gradient.values, l1, l2)
-                new, new_moments = _step(
-                    gradient.values, tf.gather(moments, gradient.rows), total, rate
-                )
-                moments.scatter_nd_update(places, new_moments)
+            if name == self._table and touched is not None:
+                width = touched.values.shape[-1]
+                total = gradient + _penalty(touched.values, l1, l2)
+                new, moments = _step(touched.values, touched.state[:, : 2 * width], total, rate)
+                written = tf.broadcast_to(tf.stack([step, rates[group]]), [moments.shape[0], 2])
+                places = touched.rows[:, None]
+                state.scatter_nd_update(places, tf.concat([moments, written], axis=-1))
                 variable.scatter_nd_update(places, new)
             else:
                 if name.endswith("kernel"):
                     gradient = gradient + _penalty(variable, l1, l2)
-                new, new_moments = _step(variable, moments, gradient, rate)
-                moments.assign(new_moments)
+                new, moments = _step(variable, state, gradient, rate)
+                state.assign(moments)
                 variable.assign(new)
 
 
@@ -121,18 +162,41 @@ def _step(values: Any, moments: Any, gradient: Any, rate: Any) -> tuple[Any, Any
     return new, tf.concat([first, second], axis=-1)
 
 
-def _sum_by_row(variable: Any, slices: Any) -> TouchedRows:
-    """Sum the gradients of a row that occurs several times.
+def _moved_on(values: Any, state: Any, step: Any, momentum: Any) -> tuple[Any, Any]:
+    """Give rows and their state after the steps without a gradient up to `step`.
 
-    They are summed at one of its places (its representative); all its places then write the same
-    new row, so no sorting is needed.
+    The j-th of them moves a row by rate_j * beta_1^j m / (sqrt(beta_2^j v) + epsilon). Taken are
+    the rate of the row's last step, which a schedule changes but little in twenty steps, and an
+    epsilon that fades like the root; the sum is then a difference of two sums without end.
     """
-    rows = tf.reshape(slices.indices, [-1])
-    values = tf.reshape(slices.values, [-1, variable.shape[1]])
-    n_places = rows.shape[0]
-    place_of_row = tf.tensor_scatter_nd_update(
-        tf.zeros([variable.shape[0]], tf.int32), rows[:, None], tf.range(n_places)
-    )
-    representative = tf.gather(place_of_row, rows)
-    summed = tf.math.unsorted_segment_sum(values, representative, n_places)
-    return TouchedRows(rows, tf.gather(variable, rows), tf.gather(summed, representative))
+    width = values.shape[-1]
+    first, second, written = tf.split(state, [width, width, 2], axis=-1)
+    last, rate = written[:, :1], written[:, 1:]
+    gap = momentum * (step - last)
+    way = _endless(last) - tf.pow(FADING, gap) * _endless(step)
+    new = values - momentum * rate * way * first / (tf.sqrt(second) + EPSILON)
+    first, second = first * tf.pow(BETA_1, gap), second * tf.pow(BETA_2, gap)
+    now = tf.fill(tf.shape(last), step)
+    return new, tf.concat([first, second, now, rate], axis=-1)
+
+
+_HORIZON = 8192  # steps after which the correction of the bias is 1, to four digits
+
+
+def _endless_sums() -> npt.NDArray[np.float32]:
+    """Sum FADING^j * correction(step + j) over all j >= 1, for each step up to the horizon."""
+    steps = np.arange(1, _HORIZON + 1, dtype=np.float64)
+    correction = np.sqrt(1.0 - BETA_2**steps) / (1.0 - BETA_1**steps)
+    sums = np.empty(_HORIZON + 1)
+    sums[-1] = FADING / (1.0 - FADING)
+    for step in range(_HORIZON - 1, -1, -1):
+        sums[step] = FADING * (correction[step] + sums[step + 1])
+    return sums.astype(np.float32)
+
+
+_ENDLESS_SUMS = _endless_sums()
+
+
+def _endless(step: Any) -> Any:
+    at = tf.cast(tf.minimum(step, float(_HORIZON)), tf.int32)
+    return tf.gather(tf.constant(_ENDLESS_SUMS), at)

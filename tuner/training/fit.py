@@ -193,6 +193,7 @@ class _Trial:
             return
         settings = self.settings
         n_groups = len(self.program.classifier.group_names)
+        momentum = 1.0 if settings.training.embedding_updates == "dense" else 0.0
         hyperparameters = Hyperparameters(
             rates=discriminative_learning_rates(rate, decay=decay, n_groups=n_groups),
             l1=settings.regularization.l1,
@@ -201,6 +202,7 @@ class _Trial:
             token_dropout=settings.model.token_dropout,
             label_smoothing=settings.training.label_smoothing,
             focal_gamma=settings.training.focal_gamma,
+            momentum=momentum,
             class_weights=class_weights(
                 self.data.train_labels, len(self.data.classes), settings.training.class_weights
             ),
@@ -267,6 +269,7 @@ class _Trial:
                     frozen_depth=frozen_depth,
                     hyperparameters=(rates * np.float32(factor), *others),
                     dropout_seed=(self.seeds.dropout + 7_919 * epoch + turn) % 2**31,
+                    is_last=n_steps + stop == n_all,
                 )
                 if traces == self.program.n_traces:  # a call that compiled says nothing
                     spent = (time.perf_counter() - began) / (stop - start)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tuner.models.classifier import Classifier
 from tuner.models.dropout import Dropout
+from tuner.models.embedding import TokenEmbedding
 from tuner.models.shape import ModelShape
 from tuner.training.adam import Adam, TouchedRows
 from tuner.training.batches import Batches
@@ -29,7 +30,8 @@ class Hyperparameters:
     """Numbers of a trial that enter the program as tensors.
 
     `rates` holds a learning rate per layer group, from the input up; `class_weights` is
-    (n_classes,) float32; the rest are as in the settings of the same name.
+    (n_classes,) float32; `momentum` is 1.0 where rows of the embedding also move between their
+    batches, see `Adam`; the rest are as in the settings of the same name.
     """
 
     rates: tuple[float, ...]
@@ -39,13 +41,14 @@ class Hyperparameters:
     token_dropout: float
     label_smoothing: float
     focal_gamma: float
+    momentum: float
     class_weights: npt.NDArray[np.float32]
 
     def tensors(self) -> tuple[Any, Any, Any]:
-        """Give rates (n_groups,), scalars (6,) and class weights (n_classes,), all float32."""
+        """Give rates (n_groups,), scalars (7,) and class weights (n_classes,), all float32."""
         scalars = [
             self.l1, self.l2, self.dropout, self.token_dropout, self.label_smoothing,
-            self.focal_gamma,
+            self.focal_gamma, self.momentum,
         ]  # fmt: skip
         return (
             np.array(self.rates, np.float32),
@@ -64,7 +67,7 @@ class Program:
 
     def __init__(self, shape: ModelShape) -> None:
         self.classifier = Classifier(shape)
-        self.adam = Adam(self.classifier.variables())
+        self.adam = Adam(self.classifier.variables(), table=self.classifier.embedding_name)
         self.n_traces = 0
         self.seconds_compiling = 0.0
         self.seconds_per_step: dict[tuple[int, int], float] = {}
@@ -88,6 +91,7 @@ class Program:
         frozen_depth: int,
         hyperparameters: tuple[Any, Any, Any],
         dropout_seed: int,
+        is_last: bool = True,
     ) -> float:
         """Take the steps `start` to `stop` and give the sum of their losses.
 
@@ -101,6 +105,9 @@ class Program:
             `Hyperparameters.tensors()`.
         dropout_seed
             Seed of these batches' dropout; every step has its own stream.
+        is_last
+            Whether others read the weights after this call: all rows of the embedding then make
+            up for the steps that they were not touched in, see `Adam`.
         """
         if frozen_depth not in self._train:
             self._train[frozen_depth] = self._compile_train(frozen_depth)
@@ -110,7 +117,7 @@ class Program:
                 batches.labels,
                 batches.row_weights,
                 batches.rows,
-                np.array([start, stop, dropout_seed], np.int32),
+                np.array([start, stop, dropout_seed, is_last], np.int32),
                 *hyperparameters,
             )
             return float(loss.numpy())
@@ -136,8 +143,9 @@ class Program:
             class_weights: Any,
         ) -> Any:
             self.n_traces += 1  # runs while tracing only
-            start, stop, seed = tf.unstack(run)
-            l1, l2, dropout_rate, token_dropout, label_smoothing, focal = tf.unstack(scalars)
+            start, stop, seed, is_last = tf.unstack(run)
+            l1, l2, dropout_rate, token_dropout, *of_loss, momentum = tf.unstack(scalars)
+            label_smoothing, focal_gamma = of_loss
 
             def one_step(step: Any, total: Any) -> tuple[Any, Any]:
                 dropout = Dropout(dropout_rate, token_dropout, tf.stack([seed, step]))
@@ -149,47 +157,60 @@ class Program:
                         row_weights=row_weights[step],
                         class_weights=class_weights,
                         label_smoothing=label_smoothing,
-                        focal_gamma=focal,
+                        focal_gamma=focal_gamma,
                     )
 
-                loss, gradients = self._differentiate(
-                    forward, variables, None if rows is None else rows[step]
-                )
-                self.adam.apply(variables, gradients, rates=rates, l1=l1, l2=l2)
+                touched = None if rows is None else self._read(rows[step], momentum)
+                loss, gradients = self._differentiate(forward, variables, touched)
+                self.adam.apply(variables, gradients, touched=touched, rates=rates, l1=l1, l2=l2)
                 return step + 1, total + loss
 
             _, total = tf.while_loop(
                 lambda step, _: step < stop, one_step, (start, tf.constant(0.0))
             )
+            if rows is not None:
+                # A loop of one turn or none: the compiler copies what a condition may change.
+                turns = tf.where(momentum > 0.0, is_last, 0)
+                tf.while_loop(lambda turn: turn < turns, self._settle, (tf.constant(0),))
             return total
 
         return tf.function(steps, jit_compile=True, autograph=False)
 
     def _differentiate(
-        self, forward: Any, variables: list[tuple[str, Any, int]], rows: Any
+        self, forward: Any, variables: list[tuple[str, Any, int]], touched: TouchedRows | None
     ) -> tuple[Any, list[Any]]:
-        """Give the loss and its gradients, those of the embedding by touched rows."""
+        """Give the loss and its gradients, that of the embedding by touched rows."""
         tensors = [variable for _, variable, _ in variables]
-        if rows is None or self.classifier.embedding is None:
+        if touched is None:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(tensors)
                 loss = forward()
             return loss, tape.gradient(loss, tensors)
-        layer, _ = self.classifier.embedding
+        layer = self._embedding
         table = layer.embeddings.value
-        values = tf.gather(table, rows)
-        sources = [values if tensor is table else tensor for tensor in tensors]
+        sources = [touched.values if tensor is table else tensor for tensor in tensors]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(sources)
-            with layer.reading(values):
+            with layer.reading(touched.values):
                 loss = forward()
         gradients = [tf.convert_to_tensor(found) for found in tape.gradient(loss, sources)]
         # `[PAD]` also fills up `rows`: all its places shall write the same.
-        is_token = tf.cast(rows != 0, tf.float32)[:, None]
+        is_token = tf.cast(touched.rows != 0, tf.float32)[:, None]
         return loss, [
-            TouchedRows(rows, values, gradient * is_token) if tensor is table else gradient
+            gradient * is_token if tensor is table else gradient
             for tensor, gradient in zip(tensors, gradients, strict=True)
         ]
+
+    @property
+    def _embedding(self) -> TokenEmbedding:
+        return cast("tuple[TokenEmbedding, int]", self.classifier.embedding)[0]
+
+    def _read(self, rows: Any, momentum: Any) -> TouchedRows:
+        return self.adam.read(self._embedding.embeddings.value, rows, momentum=momentum)
+
+    def _settle(self, turn: Any) -> tuple[Any]:
+        self.adam.settle(self._embedding.embeddings.value)
+        return (turn + 1,)
 
     # -- prediction ---------------------------------------------------------------------------
 
