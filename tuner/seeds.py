@@ -18,6 +18,7 @@ class Stream(IntEnum):
     CONFIRMATION = 5
     FOLDS = 6
     EVALUATION = 7
+    MASKING = 8
 
 
 def derive_seed(study_seed: int, trial_number: int, stream: Stream) -> int:

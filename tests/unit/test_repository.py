@@ -22,6 +22,7 @@ def read(name):
 
 OF_OPERATORS = {
     "cache": "docs/cache.md",
+    "pretrain": "docs/encoders.md",
     "replay": "docs/reliability.md",
     "storage": "docs/reliability.md",
     "submit": "docs/workers.md",

@@ -32,6 +32,7 @@ COMMANDS = {
     "dashboard": "Browse the studies in optuna-dashboard.",
     "check": "Say what is wrong with a table of labelled texts.",
     "cache": "Show, verify or prune what preparing has left.",
+    "pretrain": "Train a small encoder on texts without labels.",
     "collect": "Split a table into train, validation, selection and sealed test.",
 }
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import shlex
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +20,8 @@ from tuner.cli.options import (
     trials_option,
     watch_options,
 )
+from tuner.cli.same_line import same_line
 from tuner.cli.say import say
-from tuner.masking import mask_url
 from tuner.records import WEIGHTS_KEPT
 
 if TYPE_CHECKING:
@@ -216,7 +214,7 @@ def optimize(
                     opened=lambda: _opened(plan, logs, quiet=quiet),
                 )
         except Interrupted as interruption:
-            say(f"stopped; what is finished stays. To continue:\n  {_same_line()}")
+            say(f"stopped; what is finished stays. To continue:\n  {same_line()}")
             return interruption.exit_code
     if not quiet and result.findings and result.outcome != "nothing to do":
         say("data:")
@@ -234,13 +232,6 @@ def _opened(plan: StudyPlan, logs: ExitStack, *, quiet: bool) -> None:
     logs.enter_context(log_to_file(plan.folder))
     if not quiet:
         say(f"study {plan.name}, results in {plan.folder}")
-
-
-def _same_line() -> str:
-    # argv holds no password unless its user put one there; then it is theirs to type again.
-    program = "python -m tuner.optimize" if sys.argv[0].endswith("optimize.py") else "tuner"
-    words = [mask_url(word) if "://" in word else word for word in sys.argv[1:]]
-    return f"{program} {shlex.join(words)}".strip()
 
 
 def _view(

@@ -5,6 +5,7 @@ from tuner.corpus.encoding import read_lines, read_text
 from tuner.corpus.keys import duplicate_key
 from tuner.corpus.near_duplicates import near_duplicate_groups
 from tuner.corpus.sql import mask_password
+from tuner.corpus.streaming import stream_texts
 from tuner.corpus.tables import read_table, read_texts
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "read_table",
     "read_text",
     "read_texts",
+    "stream_texts",
     "unify_labels",
 ]

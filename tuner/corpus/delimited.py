@@ -11,7 +11,7 @@ from typing import Any
 from tuner.corpus.row import Row, refuse_double_names
 from tuner.errors import DataError
 
-__all__ = ["read_delimited"]
+__all__ = ["csv_delimiter", "read_delimited"]
 
 _CLOSED_QUOTE = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 
@@ -27,7 +27,7 @@ def read_delimited(path: Path, text: str, kind: str) -> tuple[list[str], list[Ro
         If the header names a column twice, a row has too many cells, or a quote is wrong.
     """
     csv.field_size_limit(1 << 30)
-    delimiter = "\t" if kind == "tsv" else _csv_delimiter(text)
+    delimiter = "\t" if kind == "tsv" else csv_delimiter(text)
     reader = _csv_reader(text, delimiter)
     header: list[str] = []
     rows: list[Row] = []
@@ -61,14 +61,14 @@ def _csv_reader(text: str, delimiter: str) -> Any:  # the class of csv.reader ha
     return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
 
 
-def _csv_delimiter(text: str) -> str:
+def csv_delimiter(text: str) -> str:
     r"""Find what separates the cells of a .csv: a comma, or what Excel writes in other locales.
 
     Another sign than the comma needs all of: the header line (the first that is not blank) has no
     comma; it has semicolons or else tabs, not both; and the first row below, where there is one,
     then has as many cells as the header, or fewer but two at least.
 
-    >>> _csv_delimiter("text;label\n好,看;a\n"), _csv_delimiter("text\n好;看;吗\n")
+    >>> csv_delimiter("text;label\n好,看;a\n"), csv_delimiter("text\n好;看;吗\n")
     (';', ',')
     """
     lines = (found.group() for found in re.finditer(r"[^\r\n]+", text))

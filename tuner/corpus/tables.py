@@ -17,7 +17,7 @@ from tuner.corpus.sql import mask_password, read_query
 from tuner.errors import ConfigError, DataError
 from tuner.records import Finding
 
-__all__ = ["Table", "read_table", "read_texts"]
+__all__ = ["SUFFIXES", "Table", "read_table", "read_texts", "text_columns"]
 
 TEXT_NAMES = ("text", "content", "review", "sentence", "comment", "title", "body", "文本", "内容")
 LABEL_NAMES = (
@@ -63,10 +63,16 @@ def read_texts(source: str, columns: tuple[str, ...]) -> list[str]:
         Text columns, joined by a blank; () takes the usual name.
     """
     names, rows, _ = _read_rows(source, DataSettings())
-    chosen = columns or (_usual(source, names, TEXT_NAMES, "text"),)
-    _require(source, names, [("--text", name) for name in chosen])
+    chosen = text_columns(source, names, columns)
     _refuse_nested(source, rows, chosen)
     return [" ".join(filter(None, (cell_text(row.cells.get(n)) for n in chosen))) for row in rows]
+
+
+def text_columns(source: str, names: list[str], asked: Sequence[str]) -> Sequence[str]:
+    """Give the text columns among all: those asked for, which must be there, or the usual one."""
+    chosen = asked or (_usual(source, names, TEXT_NAMES, "text"),)
+    _require(source, names, [("--text", name) for name in chosen])
+    return chosen
 
 
 def read_table(source: str, data: DataSettings) -> Table:

@@ -48,6 +48,11 @@ class ArrayFileWriter:
         with self._disk_errors():
             file.write(bytes(_ALIGNMENT))
 
+    @property
+    def folder(self) -> Path:
+        """Where the file lies; what is made beside it is on the same disk."""
+        return self._path.parent
+
     def put(self, name: str, array: npt.NDArray[Any]) -> None:
         """Write an array of numbers."""
         whole = np.ascontiguousarray(array)

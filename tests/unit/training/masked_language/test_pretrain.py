@@ -1,0 +1,99 @@
+"""Training to guess hidden words: it learns, and stopping in between changes nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tuner.errors import ConfigError, Interrupted
+from tuner.persist import pack_arrays, unpack_arrays
+from tuner.training.masked_language import (
+    WORD_BEGINS,
+    Budget,
+    Sequences,
+    bert_architecture,
+    pretrain,
+)
+
+
+class Kept:
+    """A memory that keeps the last state."""
+
+    def __init__(self):
+        self.state = None
+
+    def load(self):
+        return None if self.state is None else unpack_arrays(self.state)
+
+    def save(self, state):
+        self.state = pack_arrays(state)
+
+
+class StopAt:
+    """Asks to stop the n-th time."""
+
+    def __init__(self, n):
+        self.left = n
+
+    def __call__(self):
+        self.left -= 1
+        if self.left == 0:
+            raise Interrupted(2)
+
+
+def sequences(n, *, seed=0):
+    """Texts whose pieces follow each other: from any one the next can be told."""
+    generator = np.random.default_rng(seed)
+    starts, lengths = generator.integers(0, 20, n), generator.integers(4, 22, n)
+    texts = [
+        (5 + (start + np.arange(length)) % 20).astype(np.uint16) | WORD_BEGINS
+        for start, length in zip(starts, lengths, strict=True)
+    ]
+    return Sequences(np.concatenate(texts), np.cumsum(lengths), 24, 25)
+
+
+ARCHITECTURE = bert_architecture(layers=2, width=16, heads=2, length=24)
+LONG = Budget(epochs=50, steps=None, minutes=None, batch_size=16, learning_rate=0.01)
+SHORT = Budget(epochs=1, steps=25, minutes=None, batch_size=16, learning_rate=0.01)
+
+
+def run(budget, *, memory=None, stop=lambda: None, watch=lambda *_: None):
+    return pretrain(
+        sequences(200), sequences(20, seed=1), ARCHITECTURE, budget, seeds=(1, 2, 3),
+        memory=memory or Kept(), watch=watch, stop_requested=stop,
+    )  # fmt: skip
+
+
+def test_hidden_pieces_of_texts_that_were_held_out_are_guessed_better():
+    found = run(LONG).evaluations
+
+    assert found[0].step == 0
+    assert found[0].loss == pytest.approx(np.log(25), abs=0.3)
+    assert found[-1].step == 50 * 14  # 200 texts in batches of 16, by length
+    assert found[-1].loss < 0.5 * found[0].loss
+    assert found[-1].accuracy > 0.5
+
+
+def test_stopped_and_gone_on_gives_the_weights_of_a_run_in_one_go():
+    memory = Kept()
+    seen = []
+    whole = run(SHORT)
+    with pytest.raises(Interrupted):
+        run(SHORT, memory=memory, stop=StopAt(9))
+    ended = run(SHORT, memory=memory, watch=lambda evaluation, _: seen.append(evaluation.step))
+
+    assert seen[0] > 0  # gone on, not begun again
+    assert [e.step for e in ended.evaluations] == [e.step for e in whole.evaluations]
+    for name, weights in whole.weights.items():
+        np.testing.assert_array_equal(weights, ended.weights[name], err_msg=name)
+
+
+def test_minutes_end_it_early_and_what_there_is_counts():
+    found = run(Budget(10_000, None, 1e-9, 16, 0.01))
+
+    assert found.evaluations[-1].step <= 1
+
+
+def test_a_loss_that_is_no_number_any_more_names_the_rate():
+    with pytest.raises(ConfigError, match=r"--learning-rate must be low enough"):
+        run(Budget(5, None, None, 16, 1e30))

@@ -1,0 +1,206 @@
+"""Read the texts of a corpus one after the other, whatever its size."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from tuner.corpus.delimited import csv_delimiter
+from tuner.corpus.encoding import decode
+from tuner.corpus.row import cell_text, refuse_double_names, shown_value
+from tuner.corpus.tables import SUFFIXES, read_texts, text_columns
+from tuner.errors import DataError
+
+__all__ = ["stream_texts"]
+
+_PLAIN = (".txt", ".text")
+_STREAMED = ("csv", "tsv", "jsonl")
+_HEAD_BYTES = 1 << 20
+_LONGEST_LINE = 10_000_000  # characters; more is no text, and must not fill the memory
+
+
+def stream_texts(source: str, columns: tuple[str, ...]) -> Iterator[str]:
+    """Give the texts of a corpus without labels, blank ones too.
+
+    Text files (`.txt`, one text a line), CSV, TSV and JSON lines, also `.gz`, are read as they
+    come, in bounded memory. Other tables, see `read_texts`, are read whole.
+
+    Parameters
+    ----------
+    source
+        Path or SQLAlchemy URL.
+    columns
+        Text columns of a table, joined by a blank; () takes the usual name.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, is in no known encoding, or lacks a column; names file and line.
+    """
+    path = Path(source)
+    kind = "" if "://" in source or path.is_dir() else _kind(path)
+    if kind not in ("plain", *_STREAMED):
+        yield from read_texts(source, columns)
+        return
+    if kind == "plain" and columns:
+        raise DataError(
+            f"{path}: --text names a column, and a text file has none; got {columns[0]!r}."
+        )
+    with _opened(path, _encoding(path)) as file:
+        try:
+            if kind == "plain":
+                for _, line in _lines(path, file):
+                    yield line
+            elif kind == "jsonl":
+                yield from _json_lines(path, file, columns)
+            else:
+                yield from _delimited(path, file, columns, kind)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{path}: the file must be {error.encoding.upper()} throughout, as its beginning "
+                f"is; byte 0x{error.object[error.start]:02x} fits not."
+            ) from error
+        except (OSError, EOFError, zlib.error) as error:
+            reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+            raise DataError(f"{path}: cannot be read: {reason}.") from error
+
+
+def _kind(path: Path) -> str:
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    ending = suffixes[-1] if suffixes else ""
+    return "plain" if ending in _PLAIN else SUFFIXES.get(ending, "")
+
+
+@contextmanager
+def _bytes_of(path: Path) -> Iterator[Any]:
+    try:
+        with path.open("rb") as raw:
+            yield gzip.GzipFile(fileobj=raw) if path.suffix.lower() == ".gz" else raw
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file.") from error
+
+
+@contextmanager
+def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
+    with _bytes_of(path) as content, io.TextIOWrapper(content, encoding, newline="") as file:
+        yield file
+
+
+def _encoding(path: Path) -> str:
+    """Find the encoding: UTF-8 where all bytes are, else what the first megabyte is."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    done = 0
+    try:
+        with _bytes_of(path) as content:
+            head = piece = content.read(_HEAD_BYTES)
+            if not head:
+                raise DataError(f"{path}: the file is empty.")
+            if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                return "utf-16"
+            if 0 in head:
+                decode(_whole_lines(head), name=str(path))  # refuses what is not UTF-16
+                return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+            while piece:
+                decoder.decode(piece)
+                done += len(piece)
+                piece = content.read(_HEAD_BYTES)
+            decoder.decode(b"", final=True)
+            return "utf-8-sig"
+    except UnicodeDecodeError as error:
+        if done and not head.isascii():
+            raise DataError(
+                f"{path}: the file must be UTF-8 throughout, as its first megabyte is; byte "
+                f"0x{error.object[error.start]:02x} about {done:,} bytes on fits not."
+            ) from error
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise DataError(f"{path}: cannot be read: {reason}.") from error
+    if done == 0:
+        decode(_whole_lines(head), name=str(path))  # refuses what is in no known encoding
+    return "gb18030"
+
+
+def _whole_lines(head: bytes) -> bytes:
+    """Leave out a last line that was cut off, perhaps inside a character."""
+    return head if len(head) < _HEAD_BYTES else head[: head.rfind(b"\n") + 1] or head
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[tuple[int, str]]:
+    r"""Give number and content of each line; lines end in \r\n, \r or \n alone."""
+    number = 0
+    while line := file.readline(_LONGEST_LINE):
+        number += 1
+        if len(line) == _LONGEST_LINE and line[-1] not in "\r\n":
+            raise DataError(
+                f"{path}, line {number}: a line must have fewer than {_LONGEST_LINE:,} characters."
+            )
+        if "\0" in line:
+            raise DataError(f"{path}, line {number}: the file must be text; it holds a NUL byte.")
+        yield number, line.rstrip("\r\n")
+
+
+def _json_lines(path: Path, file: TextIO, columns: Sequence[str]) -> Iterator[str]:
+    chosen: Sequence[str] = ()
+    for number, line in _lines(path, file):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}, line {number}: must be one JSON object: {error}.") from error
+        if not isinstance(row, dict):
+            raise DataError(
+                f"{path}, line {number}: must be one JSON object; got {shown_value(row)}."
+            )
+        chosen = chosen or text_columns(str(path), list(row), columns)
+        for name in chosen:
+            if isinstance(row.get(name), list | dict):
+                raise DataError(
+                    f"{path}, line {number}: column {name!r} must hold a text or a number; "
+                    f"got {shown_value(row[name])}."
+                )
+        yield _joined(row.get(name) for name in chosen)
+
+
+def _delimited(path: Path, file: TextIO, columns: Sequence[str], kind: str) -> Iterator[str]:
+    csv.field_size_limit(_LONGEST_LINE)
+    delimiter = "\t"
+    if kind == "csv":
+        delimiter = csv_delimiter(file.read(_HEAD_BYTES))
+        file.seek(0)
+    places: list[int] | None = None
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            if not any(map(str.strip, cells)):
+                continue
+            if places is None:
+                header = [name.strip() for name in cells]
+                refuse_double_names(f"{path}, line {reader.line_num}", header)
+                names = [name for name in header if name]
+                places = [header.index(n) for n in text_columns(str(path), names, columns)]
+                continue
+            if len(cells) > len(header):
+                raise DataError(
+                    f"{path}, line {reader.line_num}: {len(cells)} cells where the header names "
+                    f"{len(header)}. Is a text with {delimiter!r} in it missing its quotes?"
+                )
+            yield _joined(cells[place] for place in places if place < len(cells))
+    except csv.Error as error:
+        reason = str(error).rstrip(".")
+        raise DataError(
+            f"{path}, line {reader.line_num}: broken {kind}: {reason}; a quote within a quoted "
+            "cell is written twice."
+        ) from error
+
+
+def _joined(cells: Iterator[Any]) -> str:
+    return " ".join(filter(None, map(cell_text, cells)))
