@@ -9,6 +9,7 @@ import io
 import json
 import math
 import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,25 @@ def write_albert(folder: Path, *, seed: int = 0, n_blocks: int = 3) -> Path:
         "hidden_act": "gelu_new", "attention_probs_dropout_prob": 0.0,
     }  # fmt: skip
     return _write(folder, about, _albert_tensors(about, seed))
+
+
+def write_keras_hub_preset(folder: Path, *, seed: int = 0) -> Path:
+    """A BERT as KerasHub itself saves it."""
+    import keras
+    import keras_hub
+
+    keras.utils.set_random_seed(seed)
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, "，", ","]
+    backbone = keras_hub.models.BertBackbone(
+        vocabulary_size=len(vocabulary), num_layers=2, num_heads=HEADS, hidden_dim=WIDTH,
+        intermediate_dim=INNER, max_sequence_length=POSITIONS,
+    )  # fmt: skip
+    tokenizer = keras_hub.models.BertTokenizer(vocabulary=vocabulary, lowercase=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Keras's conversion to NumPy
+        backbone.save_to_preset(str(folder))
+        tokenizer.save_to_preset(str(folder))
+    return folder
 
 
 FAMILIES = {

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from tests.conftest import SMALL, run_tuner
-from tests.tiny_checkpoints import write_bert
+from tests.tiny_checkpoints import write_bert, write_keras_hub_preset
 
 FAST = (*SMALL, "--set", "model.backbone=pretrained", "--set", "training.encoder_batch_size=8",
         "--study-name", "tiny")  # fmt: skip
@@ -57,6 +57,20 @@ def test_a_fresh_process_reproduces_the_score(finished):
     right = sum(row["label"] == label for row, label in zip(rows, predicted, strict=True))
 
     assert right / len(rows) == pytest.approx(best["selection"]["accuracy"], abs=1e-12)
+
+
+def test_a_study_on_a_folder_that_keras_hub_saved_predicts(table, tmp_path):
+    preset = write_keras_hub_preset(tmp_path / "preset")
+
+    searched = run_tuner(
+        "optimize", "--data", str(table), *FAST, "--set", f"model.checkpoint={preset}",
+        "--trials", "1", cwd=tmp_path,
+    )  # fmt: skip
+    predicted = run_tuner("predict", "很好，很满意", cwd=tmp_path)
+
+    assert searched.returncode == 0, searched.stderr
+    assert predicted.returncode == 0, predicted.stderr
+    assert predicted.stdout.splitlines()[1].split(",")[0] in ("正面", "负面")
 
 
 def test_the_model_folder_holds_what_was_trained_and_names_the_rest(finished):
