@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from json_lines import append_line, read_lines
 
-from tuner.baselines import fit_tfidf_characters
+from tuner.baselines import LabelledTokens, fit_tfidf_characters
 from tuner.config import Settings
 from tuner.corpus import duplicate_key
 from tuner.models import open_checkpoint
@@ -109,7 +109,7 @@ def measure_encoder(checkpoint: str, rows, test, seed: int, *, frozen: bool, arg
 def measure_tfidf(rows, test, seed: int) -> dict:
     n_validation = len(rows) // 5
     parts = [
-        ([list(text) for text, _ in part], [CLASSES[label] for _, label in part])
+        LabelledTokens([list(text) for text, _ in part], [CLASSES[label] for _, label in part])
         for part in (rows[:-n_validation], rows[-n_validation:])
     ]
     model = fit_tfidf_characters(*parts, seed=seed)
