@@ -91,6 +91,7 @@ def show(*, output: Path, as_json: bool) -> None:
     entries = found.entries()
     total = sum(entry.n_bytes for entry in entries)
     limit = found.limit_bytes
+    weights = [path.stat().st_size for path in sorted(output.glob("*/blobs/*.blob"))]
     if as_json:
         click.echo(
             json.dumps(
@@ -98,6 +99,7 @@ def show(*, output: Path, as_json: bool) -> None:
                     "entries": [_as_json(entry) for entry in entries],
                     "n_bytes": total,
                     "limit_bytes": limit,
+                    "weights_bytes": sum(weights),
                 }
             )
         )
@@ -105,6 +107,11 @@ def show(*, output: Path, as_json: bool) -> None:
     _list(entries)
     allowed = "no limit" if limit is None else f"limit {_size(limit)}"
     click.echo(f"{len(entries)} entries, {_size(total)} ({allowed})")
+    if weights:
+        click.echo(
+            f"beside the cache: {_size(sum(weights))} of trials' weights and states; a study "
+            "keeps those of trial 0 and its best (workers.weights_kept)"
+        )
 
 
 @cache.command()

@@ -264,6 +264,7 @@ def _view(
 def _show_plan(plan: StudyPlan, trials: int, *, as_json: bool) -> int:
     from tuner.cli.findings import show_findings
     from tuner.config import settings_record
+    from tuner.persist import Cache
     from tuner.report import data_summary
     from tuner.search import mask
     from tuner.service import split_sources
@@ -276,6 +277,10 @@ def _show_plan(plan: StudyPlan, trials: int, *, as_json: bool) -> int:
         "trials": trials,
         "epochs_per_trial": plan.settings.epochs_max,
         "data": data_summary(collected.parts),
+        "disk": {
+            "cache_limit_bytes": Cache(plan.output / "cache").limit_bytes,
+            "trials_that_keep_weights": plan.settings.workers.weights_kept + 1,
+        },
         "settings": settings_record(plan.settings),
     }
     say("dry run: nothing is written")

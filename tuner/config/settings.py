@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tuner.records import WEIGHTS_KEPT
+
 __all__ = [
     "DEFAULT_SPACE",
     "METRIC_DIRECTIONS",
@@ -287,13 +289,15 @@ class PrunerSettings(_Section):
 
 
 class WorkerSettings(_Section):
-    """What each worker of `--engine ray` takes of its node; no part of a study's identity."""
+    """What running takes of a node and of the disk; no part of a study's identity."""
 
     cpus: Annotated[float, Field(gt=0.0)] = 1.0
     """Cores, and threads of a trial."""
     gpus: Annotated[float, Field(ge=0.0)] = 0.0
     memory_gb: Annotated[float, Field(gt=0.0)] | None = None
     """In 10^9 bytes; none reserves nothing."""
+    weights_kept: Annotated[int, Field(ge=1, le=WEIGHTS_KEPT)] = WEIGHTS_KEPT
+    """Best trials whose weights stay on the disk; those of trial 0 stay too."""
 
 
 class SpaceEntry(_Section):

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import optuna
 
+from tuner.records import WEIGHTS_KEPT
+
 __all__ = ["BlobPlace", "StudyTerms", "read_terms", "write_terms"]
 
 _PREFIX = "terms:"
@@ -20,13 +22,15 @@ class StudyTerms:
 
     `total` is the count of finished trials it shall have; `blobs` where weights, checkpoints and
     data lie; `parts_digest` identifies the rows of the open parts; `code` the versions that the
-    starter ran; `closed` the reason why no more trials are started, "" while they are.
+    starter ran; `weights_kept` how many of the best trials keep their weights; `closed` the
+    reason why no more trials are started, "" while they are.
     """
 
     total: int
     blobs: BlobPlace
     parts_digest: str
     code: Mapping[str, str]
+    weights_kept: int = WEIGHTS_KEPT
     closed: str = ""
 
 

@@ -104,7 +104,12 @@ class Results:
             best = best_trial(trials, self.settings.direction)
             if best is not None and best.number != self._written_best:
                 self._write_best(best, trials, outcome="running", test=None, baselines={})
-            drop_weights(self._blobs, trials, self.settings.direction)
+            drop_weights(
+                self._blobs,
+                trials,
+                self.settings.direction,
+                n_kept=self.settings.workers.weights_kept,
+            )
             if time.monotonic() - self._tables_written > self._table_pause:
                 self.write_tables(trials, outcome="running")
 

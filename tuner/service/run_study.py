@@ -174,6 +174,7 @@ def run_study(
     """
     started = time.monotonic()
     # Before the study is made: one without a place for its results would stay behind, empty.
+    _check_weights_kept(plan.settings, confirmation)
     probe_folder(plan.folder)
     with storage_errors(plan.storage_url), closing(_open_search(plan)) as search:
         search.heed(stop_requested)
@@ -222,6 +223,16 @@ def submit_study(plan: StudyPlan, *, total: int, blobs: BlobPlace) -> dict[str, 
         return search.counts()
 
 
+def _check_weights_kept(settings: Settings, confirmation: ConfirmationPlan | None) -> None:
+    """Refuse a confirmation among more trials than keep their weights."""
+    kept = settings.workers.weights_kept
+    if confirmation is not None and confirmation.top > kept:
+        raise ConfigError(
+            "workers.weights_kept must be at least the K of --confirm K:SEEDS, since one of these "
+            f"trials is shipped; got {kept} with {confirmation.top}:{confirmation.seeds}."
+        )
+
+
 def _confirm(
     search: Search,
     results: Results,
@@ -260,7 +271,13 @@ def _open_results(plan: StudyPlan, search: Search, *, total: int, blobs: BlobPla
     if plan.collected is not None:
         store_parts(plan.folder, plan.collected, plan.settings)
     parts = read_parts(plan.folder)
-    terms = _open_to_workers(search, parts, total=total, blobs=blobs)
+    terms = _open_to_workers(
+        search,
+        parts,
+        total=total,
+        blobs=blobs,
+        weights_kept=plan.settings.workers.weights_kept,
+    )
     cache = Cache(plan.output / "cache")
     return Results(
         plan.folder,
@@ -276,7 +293,7 @@ def _open_results(plan: StudyPlan, search: Search, *, total: int, blobs: BlobPla
 
 
 def _open_to_workers(
-    search: Search, parts: SearchParts, *, total: int, blobs: BlobPlace
+    search: Search, parts: SearchParts, *, total: int, blobs: BlobPlace, weights_kept: int
 ) -> StudyTerms:
     """Write down what workers go by; the place of the blobs stays as it was first chosen."""
     before = search.terms()
@@ -285,6 +302,7 @@ def _open_to_workers(
         blobs=blobs if before is None else before.blobs,
         parts_digest=parts_digest(parts),
         code=code_identity(),
+        weights_kept=weights_kept,
     )
     if terms.blobs == "database":
         share_parts(parts, search.table_blobs())

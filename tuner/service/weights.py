@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tuner.persist import BlobStore, FolderBlobs, pack_arrays
-from tuner.records import WEIGHTS_KEPT, TrialOutcome, TrialRecord
+from tuner.records import TrialOutcome, TrialRecord
 from tuner.search import Search, StudyTerms, best_trial, top_trials
 from tuner.service.checkpoints import BlobCheckpoint
 
@@ -55,12 +55,17 @@ class BlobTrials:
         )
 
 
-def drop_weights(blobs: BlobStore, trials: Sequence[TrialRecord], direction: str) -> None:
-    """Let go what can no longer win the confirmation, nor be compared with its winner."""
+def drop_weights(
+    blobs: BlobStore, trials: Sequence[TrialRecord], direction: str, *, n_kept: int
+) -> None:
+    """Let go what can no longer win the confirmation, nor be compared with its winner.
+
+    The weights of the `n_kept` best trials, of trial 0 and of running trials stay.
+    """
     best = best_trial(trials, direction)
     kept_trials = [
         *(trial for trial in trials if trial.origin == 0),
-        *top_trials(trials, direction, WEIGHTS_KEPT),
+        *top_trials(trials, direction, n_kept),
         *([] if best is None else [best]),
     ]
     kept = {trial.attributes.get("weights") for trial in kept_trials}

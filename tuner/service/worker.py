@@ -68,7 +68,12 @@ class _Joined:
         )
         if has_run:
             settings = self.search.settings
-            drop_weights(self.blobs, self.search.trials(), settings.direction)
+            drop_weights(
+                self.blobs,
+                self.search.trials(),
+                settings.direction,
+                n_kept=terms.weights_kept,
+            )
         return has_run
 
 

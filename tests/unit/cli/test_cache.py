@@ -39,6 +39,15 @@ def test_show_lists_stage_size_and_last_use(output, capsys):
     assert lines[3] == "2 entries, 10.2 KB (limit 20.0 GB)"
 
 
+def test_show_tells_what_weights_take_beside_it(output, capsys):
+    (output / "study" / "blobs").mkdir(parents=True)
+    (output / "study" / "blobs" / "a.blob").write_bytes(bytes(2_500))
+
+    tuner_cache(output, "show")
+
+    assert "beside the cache: 2.5 KB" in capsys.readouterr().out
+
+
 def test_show_as_json(output, capsys):
     tuner_cache(output, "show", "--json")
 
