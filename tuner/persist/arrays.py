@@ -23,8 +23,9 @@ def pack_arrays(arrays: Mapping[str, npt.NDArray[np.generic]]) -> bytes:
             # A fixed date: the digest of a model is the digest of these bytes.
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             with archive.open(entry, "w", force_zip64=True) as file:
+                # Not `ascontiguousarray`, which makes a number an array of one.
                 np.lib.format.write_array(
-                    file, np.ascontiguousarray(arrays[name]), allow_pickle=False
+                    file, np.asarray(arrays[name], order="C"), allow_pickle=False
                 )
     return buffer.getvalue()
 

@@ -86,12 +86,16 @@ def test_damaged_blob_counts_as_absent(tmp_path):
 
 
 def test_same_arrays_give_the_same_bytes():
-    arrays = {"a/b": np.arange(3, dtype=np.float32), "c": np.ones((2, 2), np.int32)}
+    arrays = {
+        "a/b": np.arange(3, dtype=np.float32), "c": np.ones((2, 2), np.int32).T,
+        "number": np.array(7, np.int32),
+    }  # fmt: skip
 
     packed = pack_arrays(arrays)
 
     assert packed == pack_arrays(dict(reversed(arrays.items())))
-    assert np.array_equal(unpack_arrays(packed)["a/b"], arrays["a/b"])
+    for name, array in unpack_arrays(packed).items():
+        np.testing.assert_array_equal(array, arrays[name], strict=True)
     with pytest.raises(CheckpointError):
         unpack_arrays(packed[:-30])
 
