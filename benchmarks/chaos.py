@@ -73,7 +73,7 @@ def numpy_trainer(journal, epoch_seconds):
                     file.write(journal_line)
 
             state = checkpoint.load()
-            done = 0 if state is None else int(state.about["epoch"])
+            done = 0 if state is None else state.epoch
             weights = np.zeros(8, np.float32) if state is None else state.arrays["w"]
             for epoch in range(done + 1, EPOCHS + 1):
                 stop_requested()
@@ -81,7 +81,7 @@ def numpy_trainer(journal, epoch_seconds):
                 time.sleep(epoch_seconds)
                 weights = weights + np.float32(epoch)
                 report(epochs_completed=epoch, value=value_after(settings, epoch))
-                checkpoint.save(TrialState({"w": weights}, {"epoch": epoch}))
+                checkpoint.save(TrialState({"w": weights}, {}, epoch))
                 note("saved", epoch)
             scores = Scores(10, *[value_after(settings, EPOCHS)] * 4, None, {})
             return TrialOutcome(

@@ -8,6 +8,7 @@ TunerError
 ├── TooManyFailures   1  the study ended itself because its trials keep failing
 ├── NoCompleteTrial   4  the study ended without one complete trial
 ├── TrialTaken           this trial was given to another worker (never reaches the user)
+├── TrialDied            the process that ran this trial died (never reaches the user)
 ├── TrialFailed          this trial is lost, the study goes on (never reaches the user)
 └── Interrupted     130  a signal asked to stop (143 for SIGTERM); the study can be continued
 
@@ -24,6 +25,7 @@ __all__ = [
     "NoCompleteTrial",
     "StorageError",
     "TooManyFailures",
+    "TrialDied",
     "TrialFailed",
     "TrialTaken",
     "TunerError",
@@ -68,6 +70,14 @@ class NoCompleteTrial(TunerError):
 
 class TrialFailed(TunerError):
     """One trial diverged, ran out of memory or broke; the study records why and goes on."""
+
+
+class TrialDied(TunerError):
+    """The guarded process that ran a trial died; `epoch` is the one it died in, from 1."""
+
+    def __init__(self, message: str, *, epoch: int) -> None:
+        super().__init__(message)
+        self.epoch = epoch
 
 
 class TrialTaken(TunerError):

@@ -142,12 +142,14 @@ class Report(Protocol):
 class TrialState:
     """A trial after an epoch: all that going on from there needs.
 
-    `arrays` holds weights, best weights and optimizer; `about` JSON-ready data: phase, epoch, the
-    best so far, history. Random state has no place: every epoch derives its own.
+    `arrays` holds weights, best weights and optimizer; `about` JSON-ready data: phase, the best
+    so far, history; `epoch` counts the epochs completed. Random state has no place: every epoch
+    derives its own.
     """
 
     arrays: Mapping[str, Any]
     about: Mapping[str, Any]
+    epoch: int
 
 
 class Checkpoint(Protocol):
@@ -191,6 +193,11 @@ class TrialRecord:
     def is_retried(self) -> bool:
         """Whether it was cut off and runs again under another number."""
         return self.state == "failed" and bool(self.attributes.get("retried"))
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether its guarded process died so often in one epoch that it runs no more."""
+        return self.state == "failed" and bool(self.attributes.get("set_aside"))
 
 
 class Progress(Protocol):

@@ -13,7 +13,10 @@ import click
 
 from tuner import __version__
 from tuner.cli.options import (
+    Duration,
     data_options,
+    isolation_flags,
+    isolation_options,
     output_option,
     storage_option,
     study_name_option,
@@ -29,22 +32,6 @@ if TYPE_CHECKING:
     from tuner.service import StudyPlan, StudyResult
 
 __all__ = ["optimize"]
-
-
-class _Duration(click.ParamType[float]):
-    """Seconds, or a number with s, m or h."""
-
-    name = "DURATION"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value).strip())
-        if match is None or float(match[1]) == 0:
-            self.fail(
-                f"must be seconds above 0, or such as 90s, 30m, 2h; got {value!r}.", param, ctx
-            )
-        return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 class _Confirm(click.ParamType[tuple[int, int] | None]):
@@ -78,10 +65,10 @@ class _Confirm(click.ParamType[tuple[int, int] | None]):
 @click.option(
     "--metric", metavar="NAME", help="Objective: macro_f1, accuracy, weighted_f1, mcc or log_loss."
 )
-@click.option("--timeout", type=_Duration(), help="Start no trial after this time (90s, 30m, 2h).")
+@click.option("--timeout", type=Duration(), help="Start no trial after this time (90s, 30m, 2h).")
 @click.option(
     "--budget",
-    type=_Duration(),
+    type=Duration(),
     help="Time for search and confirmation together (30m, 2h).",
 )
 @click.option(
@@ -119,6 +106,7 @@ class _Confirm(click.ParamType[tuple[int, int] | None]):
     help="Where weights lie, and data for workers elsewhere: --output, or the storage.  "
     "[default: folder; with --engine ray database]",
 )
+@isolation_options
 @click.option("--seed", type=click.IntRange(min=0), help="Study seed.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs of phase one.")
 @click.option("--fine-tune-epochs", type=click.IntRange(min=0), help="Epochs of phase two.")
@@ -149,6 +137,9 @@ def optimize(
     engine: Any,
     ray_address: str | None,
     blobs: Any,
+    isolate: bool,
+    trial_seconds: float | None,
+    trial_memory: float | None,
     seed: int | None,
     epochs: int | None,
     fine_tune_epochs: int | None,
@@ -186,6 +177,7 @@ def optimize(
         "study.seed": seed,
         "training.epochs": epochs,
         "training.fine_tune_epochs": fine_tune_epochs,
+        **isolation_flags(isolate=isolate, trial_seconds=trial_seconds, trial_memory=trial_memory),
     }
     with Signals() as signals, ExitStack() as logs:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,8 +10,11 @@ from typing import Any, TypeVar
 import click
 
 __all__ = [
+    "Duration",
     "data_options",
     "default_storage",
+    "isolation_flags",
+    "isolation_options",
     "output_option",
     "overrides_of",
     "storage_option",
@@ -20,6 +24,24 @@ __all__ = [
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, or a number with s, m or h."""
+
+    name = "DURATION"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Give seconds."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value).strip())
+        if match is None or float(match[1]) == 0:
+            self.fail(
+                f"must be seconds above 0, or such as 90s, 30m, 2h; got {value!r}.", param, ctx
+            )
+        return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
 
 _DATA = (
     click.option(
@@ -96,6 +118,44 @@ _WATCH = (
         help="Address that --metrics-port listens on.",
     ),
 )
+
+
+_ISOLATION = (
+    click.option(
+        "--isolate",
+        is_flag=True,
+        help="Run trials in a guarded child process, whose death does not end the study.",
+    ),
+    click.option(
+        "--trial-seconds",
+        type=Duration(),
+        help="With --isolate: a trial that takes longer has failed (90, 30m, 2h).",
+    ),
+    click.option(
+        "--trial-memory",
+        type=click.FloatRange(min=0.0, min_open=True),
+        metavar="GB",
+        help="With --isolate: a trial whose process takes more memory is ended, in 10^9 bytes.",
+    ),
+)
+
+
+def isolation_options(function: Function) -> Function:
+    """Add the options by which trials are guarded; see `isolation_flags`."""
+    for option in reversed(_ISOLATION):
+        function = option(function)
+    return function
+
+
+def isolation_flags(
+    *, isolate: bool, trial_seconds: float | None, trial_memory: float | None
+) -> dict[str, Any]:
+    """Give the settings that these options stand for; None where an option was not given."""
+    return {
+        "execution.isolate": isolate or None,
+        "execution.trial_seconds": trial_seconds,
+        "execution.trial_memory_gb": trial_memory,
+    }
 
 
 def watch_options(function: Function) -> Function:

@@ -61,17 +61,24 @@ def _shown(url: str, study_name: str | None, *, as_json: bool) -> str:
         return json.dumps(studies, ensure_ascii=False)
     if not studies:
         return "the storage has no studies yet"
-    return "\n".join([*_study_lines(studies), *_worker_lines(studies)])
+    lines = [*_study_lines(studies), *_set_aside_lines(studies), *_worker_lines(studies)]
+    return "\n".join(lines)
 
 
 def _trial_lines(trials: Sequence[TrialRecord]) -> Iterator[str]:
     yield f"{'trial':>6}  {'state':<9}{'value':>8}{'epochs':>8}{'seconds':>9}"
     for trial in trials:
-        state = "retried" if trial.is_retried else trial.state
+        state = _state(trial)
         value = "" if trial.value is None else f"{trial.value:.4f}"
         seconds = "" if trial.seconds is None else f"{trial.seconds:.1f}"
         epochs = len(trial.intermediate)
         yield f"{trial.number:>6}  {state:<9}{value:>8}{epochs:>8}{seconds:>9}"
+
+
+def _state(trial: TrialRecord) -> str:
+    if trial.is_set_aside:
+        return "aside"
+    return "retried" if trial.is_retried else trial.state
 
 
 def _study_lines(studies: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -93,6 +100,12 @@ def _study_lines(studies: Sequence[dict[str, Any]]) -> Iterator[str]:
             f"{study['study']:<{width}}{finished:>10}{study['pruned']:>8}{study['failed']:>8}"
             f"{study['running']:>9}{rate:>10}{_left(study):>9}  {best}"
         )
+
+
+def _set_aside_lines(studies: Sequence[dict[str, Any]]) -> Iterator[str]:
+    for study in studies:
+        for aside in study["set_aside"]:
+            yield f"{study['study']}: trial {aside['trial']} is {aside['reason']}"
 
 
 def _left(study: dict[str, Any]) -> str:

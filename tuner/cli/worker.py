@@ -12,6 +12,8 @@ import click
 
 from tuner.cli.options import (
     default_storage,
+    isolation_flags,
+    isolation_options,
     output_option,
     storage_option,
     watch_options,
@@ -36,6 +38,7 @@ __all__ = ["worker"]
     "--wait", "waits", is_flag=True, help="Stay when no study needs trials, and look for new ones."
 )
 @output_option
+@isolation_options
 @watch_options
 @click.option("--quiet", "-q", is_flag=True, help="Warnings only.")
 @click.option("--verbose", "-v", is_flag=True, help="Every epoch, and tracebacks.")
@@ -45,6 +48,9 @@ def worker(
     study_name: str | None,
     waits: bool,
     output: Path,
+    isolate: bool,
+    trial_seconds: float | None,
+    trial_memory: float | None,
     log_format: str,
     metrics_port: int | None,
     metrics_host: str,
@@ -62,8 +68,14 @@ def worker(
     from tuner.cli.say import say
     from tuner.cli.signals import Signals
     from tuner.cli.watching import alive, watched, watchers
+    from tuner.config import load_settings
     from tuner.service import run_worker
 
+    limits = isolation_flags(
+        isolate=isolate, trial_seconds=trial_seconds, trial_memory=trial_memory
+    )
+    given = [(name, value) for name, value in limits.items() if value is not None]
+    execution = load_settings(overrides=given).execution
     log_to_stderr(verbose=verbose, quiet=quiet, log_format=log_format)
     with Signals() as signals, ExitStack() as watching:
         metrics = None
@@ -83,6 +95,7 @@ def worker(
             progress=view,
             stop_requested=alive(metrics, stop_requested),
             waits=waits,
+            execution=execution,
         )
     if not quiet:
         say(f"no study needs more trials; this worker has run {n_run}")

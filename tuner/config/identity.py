@@ -25,7 +25,7 @@ def digest(value: Any) -> str:
 
 
 def settings_record(settings: Settings) -> dict[str, Any]:
-    """Give the resolved settings as JSON-ready data, paths and workers left out.
+    """Give the resolved settings as JSON-ready data, without paths, workers and execution.
 
     Returns
     -------
@@ -36,6 +36,7 @@ def settings_record(settings: Settings) -> dict[str, Any]:
     for key in _PATHS:
         record["data"].pop(key)
     record.pop("workers")
+    record.pop("execution")
     return record
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "METRIC_DIRECTIONS",
     "AugmentationSettings",
     "DataSettings",
+    "ExecutionSettings",
     "FeatureSettings",
     "ModelSettings",
     "PreprocessSettings",
@@ -300,6 +301,28 @@ class WorkerSettings(_Section):
     """Best trials whose weights stay on the disk; those of trial 0 stay too."""
 
 
+class ExecutionSettings(_Section):
+    """How a process runs its trials; no part of a study's identity."""
+
+    isolate: bool = False
+    """Run them in a guarded child process, whose death does not end the study."""
+    trial_seconds: Annotated[float, Field(gt=0.0)] | None = None
+    """Time of one attempt at a trial, compilation included; one that takes longer has failed."""
+    trial_memory_gb: Annotated[float, Field(gt=0.0)] | None = None
+    """Resident memory of the child in 10^9 bytes, libraries and data included."""
+
+    @model_validator(mode="after")
+    def _guard_what_is_limited(self) -> ExecutionSettings:
+        for name in ("trial_seconds", "trial_memory_gb"):
+            limit = getattr(self, name)
+            if limit is not None and not self.isolate:
+                raise ValueError(
+                    f"`{name}` needs `isolate` (--isolate), since only a process apart can be "
+                    f"ended; got {limit:g} without it"
+                )
+        return self
+
+
 class SpaceEntry(_Section):
     """One searched setting: a range, or choices."""
 
@@ -360,6 +383,7 @@ class Settings(_Section):
     augmentation: AugmentationSettings = AugmentationSettings()
     sampler: SamplerSettings = SamplerSettings()
     pruner: PrunerSettings = PrunerSettings()
+    execution: ExecutionSettings = ExecutionSettings()
     workers: WorkerSettings = WorkerSettings()
     space: dict[str, SpaceEntry] = Field(default_factory=lambda: dict(DEFAULT_SPACE))
 

@@ -13,8 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 from tuner.search.blob_table import TableBlobs, drop_orphans, has_blobs
 from tuner.search.enduring import EnduringStorage
 from tuner.search.owner import is_dead
+from tuner.search.retries import retry_attributes
 from tuner.search.storage import close_storage, open_storage
-from tuner.search.study import retry_attributes
 from tuner.search.terms import StudyTerms, read_terms
 from tuner.search.transactions import Beat
 

@@ -156,11 +156,18 @@ class EnduringStorage(RDBStorage):
         *,
         reason: str,
         retry: Mapping[str, Any] | None,
+        attributes: Mapping[str, Any] | None = None,
     ) -> bool:
         """Fail a running trial and queue it again, see `transactions.close_trial`."""
         closed: bool = self._transaction(
             lambda session: transactions.close_trial(
-                session, self, study_id, trial_id, reason=reason, retry=retry
+                session,
+                self,
+                study_id,
+                trial_id,
+                reason=reason,
+                retry=retry,
+                attributes=attributes,
             )
         )
         return closed

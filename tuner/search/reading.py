@@ -126,6 +126,11 @@ def _summary(storage: EnduringStorage, name: str) -> dict[str, Any]:
         **count_trials(trials),
         "best": None if best is None else best.value,
         "best_trial": None if best is None else best.number,
+        "set_aside": [
+            {"trial": trial.number, "reason": trial.attributes.get("failure", "")}
+            for trial in trials
+            if trial.is_set_aside
+        ],
         "total": None if terms is None else terms.total,
         "closed": "" if terms is None else terms.closed,
         "trials_per_hour": None if rate is None else round(rate, 1),

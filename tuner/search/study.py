@@ -21,10 +21,11 @@ from tuner.errors import (
     Interrupted,
     StorageError,
     TooManyFailures,
+    TrialDied,
     TrialFailed,
     TrialTaken,
 )
-from tuner.records import Progress, StopRequested, TrialOutcome, TrialRecord
+from tuner.records import Checkpoint, Progress, StopRequested, TrialOutcome, TrialRecord
 from tuner.search.blob_table import TableBlobs
 from tuner.search.endurance import Endurance
 from tuner.search.enduring import EnduringStorage
@@ -36,16 +37,16 @@ from tuner.search.objective import RunTrial, TrialReport, TrialStore, trial_seed
 from tuner.search.owner import claiming_owner, is_dead
 from tuner.search.pruner import build_pruner
 from tuner.search.reading import best_trial, check_known, count_trials
+from tuner.search.retries import DEATHS_MAX, retry_attributes
 from tuner.search.sampler import build_sampler
 from tuner.search.space import default_params, distributions, suggest
 from tuner.search.storage import close_storage, named_lock, open_storage
 from tuner.search.terms import StudyTerms, read_terms, write_terms
 
-__all__ = ["EndsEarly", "Search", "check_failures", "retry_attributes"]
+__all__ = ["EndsEarly", "Search", "check_failures"]
 
 FAILURES_FROM_START = 5
 FAILURES_IN_A_ROW = 10
-LOST_MAX = 10
 _WAIT_SECONDS = 1.0
 _HAND_BACK_SECONDS = 3.0
 _CONFIRMATION = "confirmation:"
@@ -321,6 +322,7 @@ class Search:
             params = suggest(trial, self.space)
             if self._finish_if_duplicate(trial, params, owner):
                 return
+            self._refuse_if_set_aside(params)
             progress.trial_started(trial.number, params)
             outcome = run_trial(
                 apply_params(self.settings, params),
@@ -343,6 +345,8 @@ class Search:
             # A setting out of its rule can come up only in this combination of the space.
             self._close(trial._trial_id, str(failure), retry=None)
             checkpoint.clear()
+        except TrialDied as death:
+            self._run_again_or_set_aside(trial, death, checkpoint)
         except (Interrupted, StorageError) as cut_off:
             # A signal or a full disk says nothing about the configuration: it runs again.
             self._hand_back(trial, str(cut_off))
@@ -391,12 +395,42 @@ class Search:
                 return True
         return False
 
+    def _refuse_if_set_aside(self, params: Mapping[str, Any]) -> None:
+        """Raise `TrialFailed` for a proposal whose process has died as often as it may."""
+        for other in self._study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
+            if other.user_attrs.get("set_aside") and other.params == params:
+                raise TrialFailed(f"the same as trial {other.number}, which was set aside")
+
     # -- what was cut off ---------------------------------------------------------------------
 
-    def _close(self, trial_id: int, reason: str, *, retry: Mapping[str, Any] | None) -> bool:
+    def _close(
+        self,
+        trial_id: int,
+        reason: str,
+        *,
+        retry: Mapping[str, Any] | None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> bool:
         return self._storage.close_trial(
-            self._study._study_id, trial_id, reason=reason, retry=retry
+            self._study._study_id, trial_id, reason=reason, retry=retry, attributes=attributes
         )
+
+    def _run_again_or_set_aside(
+        self, trial: optuna.Trial, death: TrialDied, checkpoint: Checkpoint
+    ) -> None:
+        """Queue a trial again whose guarded process died, unless it has so often in one epoch."""
+        reason = f"{death} in epoch {death.epoch}"
+        retry = retry_attributes(
+            trial.number, trial.user_attrs, is_lost=False, death_epoch=death.epoch
+        )
+        if retry is not None:
+            _log.warning("trial %d runs again: %s", trial.number, reason)
+            self._close(trial._trial_id, reason, retry=retry)
+            return
+        reason = f"set aside after {DEATHS_MAX} deaths in one epoch: {reason}"
+        _log.warning("trial %d is %s", trial.number, reason)
+        self._close(trial._trial_id, reason, retry=None, attributes={"set_aside": True})
+        checkpoint.clear()
 
     def _hand_back(self, trial: optuna.Trial, reason: str) -> None:
         """Queue a trial again, now or never: who was told to stop must not wait for long."""
@@ -519,24 +553,6 @@ def _without_classes(scores: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in scores.items() if name != "per_class"}
 
 
-def retry_attributes(
-    number: int, attributes: Mapping[str, Any], *, is_lost: bool
-) -> dict[str, Any] | None:
-    """Give the attributes of the trial that runs a cut-off one again; None if none shall.
-
-    Whoever runs it has died ten times: it stays failed, and another configuration is drawn.
-    """
-    n_lost = int(attributes.get("lost", 0)) + is_lost
-    if n_lost > LOST_MAX:
-        return None
-    return {
-        "origin": int(attributes.get("origin", number)),
-        "attempt": int(attributes.get("attempt", 1)) + 1,
-        "lost": n_lost,
-        "default": bool(attributes.get("default")),
-    }
-
-
 def check_failures(trials: Sequence[TrialRecord]) -> None:
     """Raise `TooManyFailures` after 5 failed trials from the start, or 10 in a row."""
     finished = [record for record in trials if record.state in ("complete", "pruned", "failed")]
@@ -552,4 +568,6 @@ def check_failures(trials: Sequence[TrialRecord]) -> None:
         where = "from the start" if from_start else "in a row"
         reasons = Counter(str(record.attributes.get("failure", "unknown")) for record in row)
         reason, _ = reasons.most_common(1)[0]
-        raise TooManyFailures(f"{len(row)} trials failed {where}; the commonest reason: {reason}.")
+        raise TooManyFailures(
+            f"{len(row)} trials failed {where}; the commonest reason: {reason.rstrip('.')}."
+        )

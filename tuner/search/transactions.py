@@ -188,6 +188,7 @@ def close_trial(
     *,
     reason: str,
     retry: Mapping[str, Any] | None,
+    attributes: Mapping[str, Any] | None = None,
 ) -> bool:
     """Fail a running trial, and queue it again under a new number.
 
@@ -199,6 +200,8 @@ def close_trial(
         User attributes of the trial that runs it again; None if it stays failed. It has the
         parameters drawn so far, the intermediate values, and the rungs, which leave the failed
         trial so that they count once.
+    attributes
+        What else its record says.
 
     Returns
     -------
@@ -210,7 +213,8 @@ def close_trial(
     if model.state != TrialState.RUNNING:
         return False
     trial = storage._build_frozen_trial_from_trial_model(model)
-    _write_attribute(storage, session, trial_id, "failure", reason[:1000])
+    for name, content in {**(attributes or {}), "failure": reason[:1000]}.items():
+        _write_attribute(storage, session, trial_id, name, content)
     if retry is not None:
         _write_attribute(storage, session, trial_id, "retried", True)
         storage._get_prepared_new_trial(study_id, _waiting(trial, retry), session)

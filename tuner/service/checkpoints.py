@@ -83,11 +83,11 @@ class BlobCheckpoint:
 
 
 def _pack(state: TrialState) -> bytes:
-    about = np.frombuffer(json.dumps(dict(state.about)).encode(), np.uint8)
-    return pack_arrays({**state.arrays, _ABOUT: about})
+    about = json.dumps({"epoch": state.epoch, "about": dict(state.about)})
+    return pack_arrays({**state.arrays, _ABOUT: np.frombuffer(about.encode(), np.uint8)})
 
 
 def _unpack(content: bytes) -> TrialState:
     arrays: dict[str, Any] = unpack_arrays(content)
     about = json.loads(arrays.pop(_ABOUT).tobytes())
-    return TrialState(arrays, about)
+    return TrialState(arrays, about["about"], int(about["epoch"]))

@@ -39,7 +39,11 @@ def build_workers(
         if not n:
             return None
         return LocalWorkers(
-            n, storage_url=plan.storage_url, study_name=plan.name, output=plan.output
+            n,
+            storage_url=plan.storage_url,
+            study_name=plan.name,
+            output=plan.output,
+            execution=plan.settings.execution,
         )
     if parse_url(plan.storage_url).drivername == "sqlite":
         raise ConfigError(
@@ -50,6 +54,7 @@ def build_workers(
         max(1, n),
         address=ray_address,
         resources=plan.settings.workers,
+        execution=plan.settings.execution,
         storage_url=plan.storage_url,
         study_name=plan.name,
         output=plan.output,

@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from tuner.config import ExecutionSettings
 from tuner.errors import ConfigError, DataError, StorageError, TunerError
 from tuner.persist import disk_errors
 
@@ -39,8 +39,8 @@ class LocalWorkers:
         Processes.
     storage_url, study_name, output
         As `run_worker` takes them.
-    options
-        Further words of the worker's command line.
+    execution
+        How they run their trials; None for in their own processes.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class LocalWorkers:
         storage_url: str,
         study_name: str,
         output: Path,
-        options: Sequence[str] = (),
+        execution: ExecutionSettings | None = None,
     ) -> None:
         self._command = [
             *(sys.executable, "-m", "tuner", "worker", "--study-name", study_name),
-            *("--output", str(output), *options),
+            *("--output", str(output), *_words(execution)),
         ]
         threads = str(max(1, (os.cpu_count() or 1) // n))
         self._environment = {
@@ -146,3 +146,15 @@ class LocalWorkers:
     def _last_words(self, place: int) -> str:
         text = self._log_file(place).read_text(encoding="utf-8", errors="replace").strip()
         return text.rsplit("\n", 1)[-1].removeprefix("error: ")[-500:]
+
+
+def _words(execution: ExecutionSettings | None) -> list[str]:
+    """Give the words of `tuner worker` that say how trials are run."""
+    if execution is None or not execution.isolate:
+        return []
+    words = ["--isolate"]
+    if execution.trial_seconds is not None:
+        words += ["--trial-seconds", str(execution.trial_seconds)]
+    if execution.trial_memory_gb is not None:
+        words += ["--trial-memory", str(execution.trial_memory_gb)]
+    return words

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tuner.config import WorkerSettings
+from tuner.config import ExecutionSettings, WorkerSettings
 from tuner.errors import ConfigError, DataError, Interrupted, StorageError, TunerError
 
 __all__ = ["RayWorkers"]
@@ -45,6 +45,8 @@ class RayWorkers:
         environment's RAY_ADDRESS, else a cluster on this machine alone.
     resources
         What each actor takes of its node.
+    execution
+        How it runs its trials.
     storage_url, study_name, output
         As `run_worker` takes them; `output` is looked for at the same place on each node, and
         made there for the cache.
@@ -56,6 +58,7 @@ class RayWorkers:
         *,
         address: str | None,
         resources: WorkerSettings,
+        execution: ExecutionSettings,
         storage_url: str,
         study_name: str,
         output: Path,
@@ -74,6 +77,7 @@ class RayWorkers:
             study_name,
             str(output.absolute()),
             {name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            execution,
         )
         self._actors: list[Any] = []
         self._runs: dict[Any, int] = {}
@@ -222,6 +226,7 @@ class _Actor:
         study_name: str,
         output: str,
         environment: Mapping[str, str],
+        execution: ExecutionSettings,
     ) -> None:
         os.environ.update(environment)
         # Read by TensorFlow when it is loaded, which happens with the first trial.
@@ -232,6 +237,7 @@ class _Actor:
         self._storage_url = storage_url
         self._study_name = study_name
         self._output = Path(output)
+        self._execution = execution
         self._stopped = threading.Event()
 
     def run(self) -> tuple[str, str]:
@@ -246,6 +252,7 @@ class _Actor:
                 output=self._output,
                 progress=lambda *_: Watchers(),
                 stop_requested=self._stop_requested,
+                execution=self._execution,
             )
         except Interrupted:
             return "stopped", ""

@@ -6,14 +6,15 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tuner.config import Settings, digest, settings_digest
 from tuner.errors import ConfigError, Interrupted, NoCompleteTrial
+from tuner.isolation import Guard, PipelineRecipe
 from tuner.persist import Cache, open_manifest, probe_folder, read_parts
 from tuner.pipeline import Pipeline
 from tuner.records import (
@@ -40,6 +41,7 @@ from tuner.search import (
     probe_storage,
     storage_errors,
 )
+from tuner.search.objective import RunTrial
 from tuner.seeds import Stream, derive_seed
 from tuner.service.check_settings import check_settings
 from tuner.service.collect import (
@@ -347,14 +349,15 @@ def _run_trials(
                 ends_early=ends_early,
             )
         else:
-            outcome = search.run(
-                results.pipeline.run_trial,
-                total=total,
-                progress=Watchers(results, progress),
-                stop_requested=stop_requested,
-                store=results.trial_store,
-                ends_early=ends_early,
-            )
+            with _trial_runner(results) as run_trial:
+                outcome = search.run(
+                    run_trial,
+                    total=total,
+                    progress=Watchers(results, progress),
+                    stop_requested=stop_requested,
+                    store=results.trial_store,
+                    ends_early=ends_early,
+                )
     except Interrupted:
         outcome = "interrupted"
         raise
@@ -365,6 +368,20 @@ def _run_trials(
     if outcome == "exhausted":
         _log.info("every combination of the grid has been tried: the search ends before %d", total)
     return outcome
+
+
+@contextmanager
+def _trial_runner(results: Results) -> Iterator[RunTrial]:
+    """Give what runs configurations: this process, or a guarded child of it."""
+    execution = results.settings.execution
+    if not execution.isolate:
+        yield results.pipeline.run_trial
+        return
+    recipe = PipelineRecipe(
+        results.parts, results.folder.parent / "cache", processes=os.cpu_count() or 1
+    )
+    with Guard(execution) as guard:
+        yield guard.runner(recipe)
 
 
 def _finish(

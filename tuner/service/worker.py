@@ -10,9 +10,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuner.config import ExecutionSettings
 from tuner.errors import ConfigError, DataError, StorageError, TooManyFailures
-from tuner.persist import BlobStore, Cache
-from tuner.pipeline import Pipeline
+from tuner.isolation import Guard, PipelineRecipe
+from tuner.persist import BlobStore
 from tuner.records import Progress, StopRequested
 from tuner.search import (
     Endurance,
@@ -88,6 +89,7 @@ def run_worker(
     endurance: Endurance | None = None,
     trainer: Callable[[Search, StudyTerms, Path], RunTrial] | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    execution: ExecutionSettings | None = None,
 ) -> int:
     """Serve one study, or in fair turns all of a storage, until no more trials are needed.
 
@@ -110,6 +112,8 @@ def run_worker(
         Gives what runs a configuration of a study; None for the real pipeline.
     checkpoint_seconds
         Work of a trial that may be lost; 0 saves its state after every epoch.
+    execution
+        Whether trials run in a guarded child process, and its limits; None for in this process.
 
     Returns
     -------
@@ -128,6 +132,9 @@ def run_worker(
     watchers: dict[str, Progress] = {}
     refused: dict[str, Exception] = {}
     with storage_errors(storage_url), ExitStack() as opened:
+        guard = None
+        if execution is not None and execution.isolate:
+            guard = opened.enter_context(Guard(execution))
         while True:
             stop_requested()
             names = [study_name] if study_name is not None else _open_studies(storage_url, waits)
@@ -144,6 +151,7 @@ def run_worker(
                             output,
                             endurance=endurance,
                             trainer=trainer,
+                            guard=guard,
                             checkpoint_seconds=checkpoint_seconds,
                             stop_requested=stop_requested,
                         )
@@ -196,6 +204,7 @@ def _join(
     *,
     endurance: Endurance | None,
     trainer: Callable[[Search, StudyTerms, Path], RunTrial] | None,
+    guard: Guard | None,
     checkpoint_seconds: float,
     stop_requested: StopRequested,
 ) -> _Joined:
@@ -206,8 +215,8 @@ def _join(
         blobs = study_blobs(search, terms, output / name)
         if trainer is None:
             parts = find_parts(name, terms, folder=output / name, blobs=blobs)
-            pipeline = Pipeline(parts, Cache(output / "cache"), processes=os.cpu_count() or 1)
-            run_trial: RunTrial = pipeline.run_trial
+            recipe = PipelineRecipe(parts, output / "cache", processes=os.cpu_count() or 1)
+            run_trial: RunTrial = recipe.make() if guard is None else guard.runner(recipe)
         else:
             run_trial = trainer(search, terms, output)
         search.about = versions()

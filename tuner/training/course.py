@@ -134,7 +134,7 @@ class Course:
             place.count(epoch, self._sign * value)
             self._report(epochs_completed=epoch, value=value)
             if self._checkpoint is not None and self._checkpoint.is_due():
-                self._checkpoint.save(TrialState(state(), self._about()))
+                self._checkpoint.save(TrialState(state(), self._about(), epoch))
 
     def outcome(
         self,

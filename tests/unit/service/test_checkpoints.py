@@ -18,7 +18,7 @@ def checkpoint(blobs, *, attempt, origin=3, every=0.0):
 
 
 def state(epoch):
-    return TrialState({"weights/w": np.full(3, epoch, np.float32)}, {"epoch": epoch})
+    return TrialState({"weights/w": np.full(3, epoch, np.float32)}, {"phase": "train"}, epoch)
 
 
 def test_next_attempt_goes_on_from_the_newest_state_of_those_before(blobs):
@@ -27,7 +27,7 @@ def test_next_attempt_goes_on_from_the_newest_state_of_those_before(blobs):
 
     found = checkpoint(blobs, attempt=4).load()
 
-    assert found.about == {"epoch": 2}
+    assert (found.about, found.epoch) == ({"phase": "train"}, 2)
     assert np.array_equal(found.arrays["weights/w"], [2, 2, 2])
     assert checkpoint(blobs, attempt=4, origin=5).load() is None
 
@@ -37,7 +37,7 @@ def test_damaged_state_is_passed_over(blobs, tmp_path):
     checkpoint(blobs, attempt=2).save(state(2))
     (tmp_path / "checkpoint-3-2.blob").write_bytes(b"torn")
 
-    assert checkpoint(blobs, attempt=3).load().about == {"epoch": 1}
+    assert checkpoint(blobs, attempt=3).load().epoch == 1
 
 
 def test_state_of_a_robbed_attempt_does_not_touch_its_successor(blobs):
@@ -45,7 +45,7 @@ def test_state_of_a_robbed_attempt_does_not_touch_its_successor(blobs):
     successor.save(state(7))
     robbed.save(state(3))
 
-    assert successor.load().about == {"epoch": 7}
+    assert successor.load().epoch == 7
 
 
 def test_end_of_a_trial_removes_the_states_of_all_its_attempts(blobs):

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import make_rows
+from tests.kept_states import Kept
 from tests.tiny_checkpoints import FAMILIES, write_bert
 from tuner.config import Settings
 from tuner.errors import CheckpointError, TrialFailed
@@ -47,23 +48,6 @@ def data_of(wanted, cache):
         for a, b in ((0, 24), (24, 36), (36, 48))
     ]
     return EncoderData(texts, *parts, ("负面", "正面"), cache)
-
-
-class Kept:
-    """Remembers the state after every epoch, and gives one of them back."""
-
-    def __init__(self, state=None):
-        self._state = state
-        self.saved = {}
-
-    def load(self):
-        return self._state
-
-    def is_due(self):
-        return True
-
-    def save(self, state):
-        self.saved[state.about["course"]["epoch"]] = state
 
 
 def run(wanted, cache=None, *, seeds=(1, 2, 3), reported=None, checkpoint=None):

@@ -1,0 +1,90 @@
+"""`--isolate`: the real trainer in guarded children that die, are stopped, or take too much."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+
+import psutil
+
+from tests.conftest import SMALL, command, environment, make_rows, run_tuner, write_csv
+from tuner.errors import TunerError
+from tuner.search import read_trials
+
+LINE = ("--data", "reviews.csv", "--study-name", "s", *SMALL, "--isolate")
+
+
+def start(folder, *more):
+    write_csv(folder / "reviews.csv", make_rows(120))
+    return subprocess.Popen(
+        command("optimize", *LINE, *more), cwd=folder, env=environment(), text=True,
+        encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def storage(folder):
+    return f"sqlite:///{folder}/runs/tuner.db"
+
+
+def child_in_a_trial(process, folder):
+    """Give a guarded child whose guard has a trial with an epoch behind it."""
+    end = time.monotonic() + 200
+    while time.monotonic() < end and process.poll() is None:
+        with suppress(TunerError, psutil.NoSuchProcess):  # nothing is there yet, or no more
+            trials = read_trials(storage(folder), "s")
+            busy = {
+                trial.attributes["owner"]["pid"]
+                for trial in trials
+                if trial.state == "running" and trial.intermediate
+            }
+            for child in psutil.Process(process.pid).children(recursive=True):
+                if child.ppid() in busy and "tuner.isolation.child" in child.cmdline():
+                    return child
+        time.sleep(0.05)
+    raise AssertionError("no trial was seen")
+
+
+def test_study_outlives_the_death_of_a_child_and_its_trials_are_those_of_any_process(tmp_path):
+    process = start(tmp_path, "--trials", "3")
+    child_in_a_trial(process, tmp_path).send_signal(signal.SIGSEGV)
+    said = process.communicate(timeout=400)[0]
+
+    assert process.returncode == 0, said
+    (study,) = json.loads(run_tuner("status", "--json", cwd=tmp_path).stdout)
+    assert (study["finished"], study["failed"], study["running"]) == (3, 0, 0)
+    assert study["set_aside"] == []
+    (retry,) = [t for t in read_trials(storage(tmp_path), "s") if t.origin != t.number]
+    replayed = run_tuner("replay", "s", str(retry.number), "--json", cwd=tmp_path)
+    assert replayed.returncode == 0, replayed.stderr
+    assert json.loads(replayed.stdout)["are_bits_equal"]
+
+
+def test_signal_ends_an_isolated_run_with_its_child_and_hands_the_trial_back(tmp_path):
+    process = start(tmp_path, "--trials", "40", "--workers", "2")
+    child = child_in_a_trial(process, tmp_path)
+    os.kill(process.pid, signal.SIGTERM)
+    said = process.communicate(timeout=60)[0]
+
+    assert process.returncode == 143, said
+    assert "To continue:" in said
+    assert "Traceback" not in said
+    assert not child.is_running()
+    (study,) = json.loads(run_tuner("status", "--json", cwd=tmp_path).stdout)
+    assert study["running"] == 0
+    assert study["failed"] == 0
+
+
+def test_limits_without_isolation_are_refused(tmp_path):
+    write_csv(tmp_path / "reviews.csv", make_rows(60))
+
+    refused = run_tuner("optimize", "--data", "reviews.csv", "--trial-memory", "2", cwd=tmp_path)
+
+    assert refused.returncode == 2
+    assert "`trial_memory_gb` needs `isolate` (--isolate)" in refused.stderr
+    worker = run_tuner("worker", "--trial-seconds", "5m", cwd=tmp_path)
+    assert worker.returncode == 2
+    assert "got 300 without it" in worker.stderr

@@ -1,0 +1,46 @@
+"""What a guarded child is told so that it can run trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tuner.persist import Cache
+from tuner.pipeline import Pipeline
+from tuner.records import SearchParts, TrialOutcome
+
+__all__ = ["PipelineRecipe", "Recipe"]
+
+
+class Recipe(Protocol):
+    """Travels to the child and is made there; it has to be picklable."""
+
+    def make(self) -> Callable[..., TrialOutcome]:
+        """Give what runs a configuration, with the arguments of `Pipeline.run_trial`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRecipe:
+    """The pipeline of a study.
+
+    Parameters
+    ----------
+    parts
+        The open parts; the sealed test has no way into the child either.
+    cache
+        Folder of tokens and features, shared with all other processes.
+    processes
+        For cleaning and segmentation.
+    """
+
+    parts: SearchParts
+    cache: Path
+    processes: int
+
+    def make(self) -> Callable[..., TrialOutcome]:
+        """Build the pipeline, and load what its first trial would load otherwise."""
+        import tuner.training  # noqa: F401 - takes seconds, which are no trial's
+
+        return Pipeline(self.parts, Cache(self.cache), processes=self.processes).run_trial
