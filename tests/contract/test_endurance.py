@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import psutil
 import pytest
@@ -15,14 +16,17 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError, PendingRollbackError
 
+from tests.contract.conftest import new_database
 from tests.fake_trainer import NoStore, Quiet, run_fake
 from tuner.config import load_settings
 from tuner.errors import ConfigError, Interrupted, StorageError, TrialTaken
-from tuner.search import Endurance, Search, storage_errors
+from tuner.search import Endurance, Search, StudyTerms, storage_errors
 from tuner.search import storage as storage_module
 from tuner.search.endurance import is_passing
 from tuner.search.heartbeat import Heartbeat
 from tuner.search.owner import claiming_owner
+from tuner.service import run_worker
+from tuner.service.versions import code_identity
 
 QUICK = Endurance(beat_seconds=0.2, outage_seconds=20.0, grace_seconds=30.0)
 
@@ -165,6 +169,36 @@ def test_locked_sqlite_is_waited_for(tmp_path, open_study, monkeypatch):
     assert study._storage.n_retries > 0
 
 
+def test_worker_that_joins_while_the_database_is_away_waits_for_it(postgres, tmp_path):
+    url = new_database(postgres)
+    settings = load_settings(overrides=[("pruner.name", "none")])
+    with closing(Search(settings, fingerprint="f", storage_url=url, study_name="s")) as study:
+        study.set_terms(StudyTerms(2, "database", "0" * 64, code_identity()))
+    process = psutil.Process(postgres.get_pid())
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    back = threading.Timer(3.0, postgres.ensure_postgres_running)
+    back.start()
+
+    n_run = run_worker(
+        url, study_name="s", output=tmp_path, progress=lambda *_: Quiet(),
+        trainer=lambda *_: run_fake, storage_wait_seconds=60.0,
+    )  # fmt: skip
+
+    back.join()
+    assert n_run == 2
+
+
+def test_worker_does_not_wait_longer_than_it_was_told(tmp_path):
+    began = time.monotonic()
+    with pytest.raises(StorageError, match=r"127\.0\.0\.1:9.*the storage failed"):
+        run_worker(
+            "postgresql://ann:geheim@127.0.0.1:9/d", output=tmp_path,
+            progress=lambda *_: Quiet(), storage_wait_seconds=1.0,
+        )  # fmt: skip
+    assert time.monotonic() - began < 30
+
+
 def test_full_disk_is_not_waited_for(tmp_path, open_study):
     study = open_study(f"sqlite:///{tmp_path / 'study.db'}")
     full = sqlalchemy.exc.OperationalError("", {}, sqlite3.OperationalError("database is full"))
@@ -194,6 +228,10 @@ class Lost(Exception):
         (OperationalError("", {}, sqlite3.OperationalError("disk is full")), False),
         (OperationalError("", {}, sqlite3.OperationalError("no such table: t")), False),
         (OperationalError("", {}, OSError("no such file or directory")), True),
+        (OperationalError("", {}, OSError("connection refused")), True),
+        (OperationalError("", {}, OSError("FATAL:  the database system is starting up")), True),
+        (OperationalError("", {}, OSError('FATAL:  database "d" does not exist')), False),
+        (OperationalError("", {}, OSError("FATAL:  password authentication failed")), False),
         (OperationalError("", {}, Lost("57P01")), True),  # ended by an administrator
         (OperationalError("", {}, Lost("40P01")), True),  # deadlock
         (OperationalError("", {}, Lost("53100")), False),  # disk full

@@ -19,6 +19,7 @@ from tuner.cli.options import (
     isolation_options,
     output_option,
     storage_option,
+    storage_wait_option,
     study_name_option,
     trials_option,
     watch_options,
@@ -112,6 +113,7 @@ class _Confirm(click.ParamType[tuple[int, int] | None]):
 @click.option("--fine-tune-epochs", type=click.IntRange(min=0), help="Epochs of phase two.")
 @output_option
 @storage_option
+@storage_wait_option
 @click.option("--dry-run", is_flag=True, help="Check data and settings, show them, write nothing.")
 @watch_options
 @click.option("--quiet", "-q", is_flag=True, help="Warnings and the result only.")
@@ -145,6 +147,7 @@ def optimize(
     fine_tune_epochs: int | None,
     output: Path,
     storage: str | None,
+    storage_wait: float,
     dry_run: bool,
     log_format: str,
     metrics_port: int | None,
@@ -185,7 +188,13 @@ def optimize(
             if metrics_port is not None and not dry_run:
                 metrics = logs.enter_context(watched(metrics_host, metrics_port))
             settings = settings_from(data=data, study=study, flags=flags, **options)
-            plan = plan_study(settings, storage_url=storage, output=output, study_name=study_name)
+            plan = plan_study(
+                settings,
+                storage_url=storage,
+                output=output,
+                study_name=study_name,
+                storage_wait_seconds=storage_wait,
+            )
             if dry_run:
                 return _show_plan(plan, trials, as_json=as_json)
             is_live = log_format == "text" and not quiet and not verbose

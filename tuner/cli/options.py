@@ -18,6 +18,7 @@ __all__ = [
     "output_option",
     "overrides_of",
     "storage_option",
+    "storage_wait_option",
     "study_name_option",
     "trials_option",
     "watch_options",
@@ -95,6 +96,13 @@ storage_option = click.option(
     metavar="URL",
     help="sqlite:///FILE or postgresql://USER@HOST/DATABASE; better in the environment's "
     "OPTUNA_STORAGE when it holds a password.  [default: sqlite:///<output>/tuner.db]",
+)
+storage_wait_option = click.option(
+    "--storage-wait",
+    type=Duration(),
+    default="90s",
+    show_default=True,
+    help="How long to wait at the start for a database that does not answer.",
 )
 
 

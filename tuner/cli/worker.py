@@ -16,6 +16,7 @@ from tuner.cli.options import (
     isolation_options,
     output_option,
     storage_option,
+    storage_wait_option,
     watch_options,
 )
 
@@ -29,6 +30,7 @@ __all__ = ["worker"]
 
 @click.command()
 @storage_option
+@storage_wait_option
 @click.option(
     "--study-name",
     metavar="NAME",
@@ -45,6 +47,7 @@ __all__ = ["worker"]
 def worker(
     *,
     storage: str | None,
+    storage_wait: float,
     study_name: str | None,
     waits: bool,
     output: Path,
@@ -95,6 +98,7 @@ def worker(
             progress=view,
             stop_requested=alive(metrics, stop_requested),
             waits=waits,
+            storage_wait_seconds=storage_wait,
             execution=execution,
         )
     if not quiet:

@@ -33,6 +33,8 @@ _LASTING_POSTGRES = (
     "42",  # no such table, no permission
     "53100",  # disk full
 )
+# A connection that PostgreSQL refuses comes without a code (libpq gives the text alone).
+_REFUSED_POSTGRES = ("authentication failed", "no password supplied", "does not exist", "pg_hba")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,9 @@ def is_passing(error: BaseException) -> bool:
         )
     if not (error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)):
         return False
-    text = str(error.orig).lower() if isinstance(error.orig, sqlite3.Error) else ""
-    return not any(word in text for word in _LASTING_SQLITE)
+    words = _LASTING_SQLITE if isinstance(error.orig, sqlite3.Error) else _REFUSED_POSTGRES
+    text = str(error.orig).lower()
+    return not any(word in text for word in words)
 
 
 _FAILURES = (DBAPIError, PendingRollbackError, optuna.exceptions.StorageInternalError)
@@ -132,7 +135,8 @@ def endure(
                     raise
                 if delay > 1.0:
                     _log.warning(
-                        "the storage does not answer; waiting up to %.0f s", limit_seconds
+                        "the storage does not answer; waiting up to %.0f s more",
+                        limit_seconds - (now - began),
                     )
                 _sleep(delay * random.uniform(0.7, 1.3), check)
                 delay = min(2.0 * delay, _LONGEST_DELAY_SECONDS)

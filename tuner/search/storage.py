@@ -6,7 +6,7 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from tuner.errors import ConfigError, StorageError
 from tuner.masking import mask_url
+from tuner.search.endurance import endure
 from tuner.search.enduring import EnduringStorage
 
 __all__ = [
@@ -137,10 +138,19 @@ def open_storage(url: str, *, create: bool) -> EnduringStorage:
     return storage
 
 
-def probe_storage(url: str) -> None:
+def probe_storage(
+    url: str, *, wait_seconds: float = 0.0, check: Callable[[], None] = lambda: None
+) -> None:
     """Find out early whether the storage can be used at all; nothing is written.
 
     PostgreSQL must answer within a few seconds; a SQLite file that is there must be one.
+
+    Parameters
+    ----------
+    wait_seconds
+        How long a database that is away is waited for; a refused password is not.
+    check
+        Called while waiting; what it raises ends the wait.
 
     Raises
     ------
@@ -153,9 +163,14 @@ def probe_storage(url: str) -> None:
         return
     arguments = {"connect_timeout": PROBE_TIMEOUT_SECONDS}
     engine = sqlalchemy.create_engine(parsed, connect_args=arguments)
-    try:
-        with storage_errors(url), engine.connect() as connection:
+
+    def ask() -> None:
+        with engine.connect() as connection:
             connection.execute(sqlalchemy.text("SELECT 1"))
+
+    try:
+        with storage_errors(url):
+            endure(ask, limit_seconds=wait_seconds, check=check)
     finally:
         engine.dispose()
 

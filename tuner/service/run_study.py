@@ -105,7 +105,12 @@ class StudyResult:
 
 
 def plan_study(
-    settings: Settings, *, storage_url: str | None, output: Path, study_name: str | None
+    settings: Settings,
+    *,
+    storage_url: str | None,
+    output: Path,
+    study_name: str | None,
+    storage_wait_seconds: float = 0.0,
 ) -> StudyPlan:
     """Read, check and split the data, settle the study's name and places; nothing is written.
 
@@ -115,15 +120,19 @@ def plan_study(
         None for `<output>/tuner.db`.
     study_name
         None for the settings' name and 8 digits of the digest of data and settings.
+    storage_wait_seconds
+        How long a database that is away is waited for.
 
     Raises
     ------
     ConfigError, DataError
         If settings, URL or data cannot be used.
+    StorageError
+        If the storage cannot be used, or stays away.
     """
     url = f"sqlite:///{output / 'tuner.db'}" if storage_url is None else storage_url
     parse_url(url)
-    probe_storage(url)
+    probe_storage(url, wait_seconds=storage_wait_seconds)
     sources = read_sources(settings)
     identity = digest([sources.fingerprint, settings_digest(settings)])
     name = study_name or f"{settings.study.name}-{identity[:8]}"

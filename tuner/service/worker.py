@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tuner.config import ExecutionSettings
@@ -22,6 +23,7 @@ from tuner.search import (
     check_failures,
     open_studies,
     parse_url,
+    probe_storage,
     storage_errors,
 )
 from tuner.search.objective import RunTrial
@@ -36,6 +38,7 @@ _log = logging.getLogger(__name__)
 _WAIT_SECONDS = 1.0
 _POLL_SECONDS = 5.0
 _TERMS_SECONDS = 60.0
+_STORAGE_WAIT_SECONDS = Endurance().outage_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ def run_worker(
     progress: Callable[[str, StudyTerms, Search], Progress],
     stop_requested: StopRequested = lambda: None,
     waits: bool = False,
+    storage_wait_seconds: float = _STORAGE_WAIT_SECONDS,
     endurance: Endurance | None = None,
     trainer: Callable[[Search, StudyTerms, Path], RunTrial] | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
@@ -106,8 +110,10 @@ def run_worker(
         Raises `Interrupted` when a signal has come in.
     waits
         Stay when no study needs trials, and look for new ones.
+    storage_wait_seconds
+        How long a database that is away is waited for when a study is looked for or joined.
     endurance
-        See `Endurance`; None for the defaults.
+        See `Endurance`; None for the defaults. It holds from the joining on.
     trainer
         Gives what runs a configuration of a study; None for the real pipeline.
     checkpoint_seconds
@@ -131,13 +137,22 @@ def run_worker(
     joined: dict[str, _Joined] = {}
     watchers: dict[str, Progress] = {}
     refused: dict[str, Exception] = {}
+    parse_url(storage_url)
+    answers = partial(
+        probe_storage, storage_url, wait_seconds=storage_wait_seconds, check=stop_requested
+    )
     with storage_errors(storage_url), ExitStack() as opened:
         guard = None
         if execution is not None and execution.isolate:
             guard = opened.enter_context(Guard(execution))
         while True:
             stop_requested()
-            names = [study_name] if study_name is not None else _open_studies(storage_url, waits)
+            if study_name is not None:
+                names = [study_name]
+            else:
+                if not waits:
+                    answers()
+                names = _open_studies(storage_url, waits)
             has_run = False
             is_needed = False
             for name in names:
@@ -145,6 +160,7 @@ def run_worker(
                     continue
                 try:
                     if name not in joined:
+                        answers()
                         joined[name] = _join(
                             storage_url,
                             name,
@@ -186,7 +202,6 @@ def _open_studies(storage_url: str, waits: bool) -> list[str]:
 
     A worker that waits may be there before the first study, and stays while the storage is away.
     """
-    parse_url(storage_url)
     try:
         with storage_errors(storage_url):
             return open_studies(storage_url)

@@ -1,7 +1,7 @@
 import shlex
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tuner.config import load_settings
@@ -130,6 +130,7 @@ def ranges(draw):
     return name, entry, draw(st.sampled_from([low, high]))
 
 
+@settings(deadline=None)
 @given(ranges())
 def test_advised_range_is_accepted_and_goes_on_beyond_the_value(searched):
     name, entry, value = searched
