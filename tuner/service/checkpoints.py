@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tuner.errors import CheckpointError
 from tuner.persist import BlobStore, pack_arrays, unpack_arrays
 from tuner.records import TrialState
 
-__all__ = ["CHECKPOINT", "BlobCheckpoint"]
+__all__ = ["CHECKPOINT", "BlobCheckpoint", "SaveCost"]
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +22,15 @@ CHECKPOINT = "checkpoint"
 """What the keys of these blobs begin with."""
 
 _ABOUT = "about"
-_SHARE_MAX = 0.05  # of a trial's time that may go into saving
+_CHEAP = 0.02  # of an epoch's time: a state that is stored faster is stored after every epoch
+_SHARE_MAX = 0.05  # of a trial's time that may go into storing any others
+
+
+@dataclass(slots=True)
+class SaveCost:
+    """Seconds that the last state took to be stored; None before the first."""
+
+    seconds: float | None = None
 
 
 class BlobCheckpoint:
@@ -37,19 +46,27 @@ class BlobCheckpoint:
     attempt
         Counted from 1; the states of those before it are read.
     every_seconds
-        Work that may be lost. Saving after every epoch would cost a short trial more than it can
-        save, so it is done when so much has been worked since the last time, and takes at most a
-        twentieth of the time.
+        Work that may be lost where storing a state takes more than 2 % of an epoch's time: it is
+        then stored when so much has been worked since the last one, and for at most a twentieth
+        of the time. Elsewhere it is stored after every epoch.
+    cost
+        What storing took last, in this trial or an earlier one of the process.
     """
 
     def __init__(
-        self, blobs: BlobStore, *, origin: int, attempt: int, every_seconds: float
+        self,
+        blobs: BlobStore,
+        *,
+        origin: int,
+        attempt: int,
+        every_seconds: float,
+        cost: SaveCost,
     ) -> None:
         self._blobs = blobs
         self._keys = [f"{CHECKPOINT}-{origin}-{number}" for number in range(1, attempt + 1)]
         self._every_seconds = every_seconds
-        self._pause = every_seconds
-        self._last = time.monotonic()
+        self._cost = cost
+        self._saved = self._asked = time.monotonic()
 
     def load(self) -> TrialState | None:
         """Give the newest whole state of the attempts so far."""
@@ -64,17 +81,21 @@ class BlobCheckpoint:
         return None
 
     def is_due(self) -> bool:
-        """Say whether enough has been worked since the last time."""
-        return time.monotonic() - self._last >= self._pause
+        """Say whether to store a state now; asked once after every epoch."""
+        now = time.monotonic()
+        epoch_seconds, self._asked = now - self._asked, now
+        cost = self._cost.seconds
+        if cost is None or cost <= _CHEAP * epoch_seconds or not self._every_seconds:
+            return True
+        return now - self._saved >= max(self._every_seconds, cost / _SHARE_MAX)
 
     def save(self, state: TrialState) -> None:
         """Store a state in the place of this attempt's last one."""
-        began = time.monotonic()
         self._blobs.put(self._keys[-1], _pack(state))
-        self._last = time.monotonic()
-        if self._every_seconds:
-            cost = self._last - began
-            self._pause = max(self._every_seconds, cost / _SHARE_MAX)
+        now = time.monotonic()
+        # From the question on: the state was copied out of the program in between.
+        self._cost.seconds = now - self._asked
+        self._saved = self._asked = now
 
     def clear(self) -> None:
         """Remove the states of all attempts."""

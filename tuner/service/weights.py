@@ -9,7 +9,7 @@ from pathlib import Path
 from tuner.persist import BlobStore, FolderBlobs, pack_arrays
 from tuner.records import TrialOutcome, TrialRecord
 from tuner.search import Search, StudyTerms, best_trial, top_trials
-from tuner.service.checkpoints import BlobCheckpoint
+from tuner.service.checkpoints import BlobCheckpoint, SaveCost
 
 __all__ = ["CHECKPOINT_SECONDS", "BlobTrials", "drop_weights", "study_blobs"]
 
@@ -37,6 +37,7 @@ class BlobTrials:
     ) -> None:
         self._blobs = blobs
         self._checkpoint_seconds = checkpoint_seconds
+        self._save_cost = SaveCost()
 
     def keep_weights(self, outcome: TrialOutcome) -> str:
         """Store a trial's weights under their digest, and give it."""
@@ -52,6 +53,7 @@ class BlobTrials:
             origin=origin,
             attempt=attempt,
             every_seconds=self._checkpoint_seconds,
+            cost=self._save_cost,
         )
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from tuner.persist import FolderBlobs
 from tuner.records import TrialState
-from tuner.service.checkpoints import BlobCheckpoint
+from tuner.service.checkpoints import BlobCheckpoint, SaveCost
 
 
 @pytest.fixture
@@ -13,8 +13,10 @@ def blobs(tmp_path):
     return FolderBlobs(tmp_path)
 
 
-def checkpoint(blobs, *, attempt, origin=3, every=0.0):
-    return BlobCheckpoint(blobs, origin=origin, attempt=attempt, every_seconds=every)
+def checkpoint(blobs, *, attempt, origin=3, every=0.0, cost=None):
+    return BlobCheckpoint(
+        blobs, origin=origin, attempt=attempt, every_seconds=every, cost=cost or SaveCost()
+    )
 
 
 def state(epoch):
@@ -59,11 +61,53 @@ def test_end_of_a_trial_removes_the_states_of_all_its_attempts(blobs):
     assert blobs.keys() == ["checkpoint-4-1"]
 
 
-def test_saving_is_due_only_after_enough_work(blobs):
-    assert checkpoint(blobs, attempt=1).is_due()
-    often = checkpoint(blobs, attempt=1, every=0.05)
-    assert not often.is_due()
-    time.sleep(0.06)
-    assert often.is_due()
-    often.save(state(1))
-    assert not often.is_due()
+class Clock:
+    """Time that passes when it is told to; storing a state takes `put_seconds` of it."""
+
+    def __init__(self, monkeypatch, *, put_seconds):
+        self.now = 0.0
+        self._put_seconds = put_seconds
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+    def put(self, key, content):
+        self.now += self._put_seconds
+
+    def epochs(self, kept, seconds, n):
+        """Give the epochs after which a state was stored."""
+        stored = []
+        for epoch in range(1, n + 1):
+            self.now += seconds
+            if kept.is_due():
+                kept.save(state(epoch))
+                stored.append(epoch)
+        return stored
+
+
+def test_state_that_is_stored_fast_is_stored_after_every_epoch(monkeypatch):
+    clock = Clock(monkeypatch, put_seconds=0.1)
+    kept = checkpoint(clock, attempt=1, every=10.0)
+
+    assert clock.epochs(kept, 6.0, 4) == [1, 2, 3, 4]
+
+
+def test_state_that_is_not_is_stored_when_ten_seconds_were_worked(monkeypatch):
+    clock = Clock(monkeypatch, put_seconds=0.1)
+    cost = SaveCost()
+
+    # The first one of a process tells what storing takes.
+    first = checkpoint(clock, attempt=1, every=10.0, cost=cost)
+    assert clock.epochs(first, 2.0, 8) == [1, 6]
+    assert clock.epochs(checkpoint(clock, attempt=1, every=10.0, cost=cost), 2.0, 8) == [5]
+
+
+def test_storing_takes_at_most_a_twentieth_of_the_time(monkeypatch):
+    clock = Clock(monkeypatch, put_seconds=2.0)
+    kept = checkpoint(clock, attempt=1, every=10.0)
+
+    assert clock.epochs(kept, 5.0, 20) == [1, 9, 17]
+
+
+def test_without_a_time_it_is_stored_after_every_epoch(monkeypatch):
+    clock = Clock(monkeypatch, put_seconds=2.0)
+
+    assert clock.epochs(checkpoint(clock, attempt=1), 0.1, 4) == [1, 2, 3, 4]
