@@ -209,7 +209,7 @@ class Task:
             settings,
             weights,
             self.test,
-            edges=self.prepared.data.edges,
+            edges=self.prepared.data.layout.edges,
             vocabulary_size=len(self.prepared.encoder.vocabulary),
             n_classes=len(classes),
         )

@@ -82,6 +82,17 @@ def test_results_are_json_and_csv_and_lie_where_promised(finished):
     study = json.loads((run / "study.json").read_text(encoding="utf-8"))
     assert study["trials"]["finished"] == 4
     assert study["sealed_test_reads"] == 1
+    assert {
+        "train",
+        "fine_tune",
+        "validate",
+        "claim",
+        "suggest",
+        "report",
+        "store",
+        "tell",
+    } <= set(study["stage_seconds"])
+    assert 0.0 < study["non_training_share"] < 1.0
     names = {path.name for path in (run / "best_model").iterdir()}
     assert names == {
         "labels.json",

@@ -40,6 +40,7 @@ from tuner.search.reading import best_trial, check_known, count_trials
 from tuner.search.retries import DEATHS_MAX, retry_attributes
 from tuner.search.sampler import build_sampler
 from tuner.search.space import default_params, distributions, suggest
+from tuner.search.stopwatch import Stopwatch
 from tuner.search.storage import close_storage, named_lock, open_storage
 from tuner.search.terms import StudyTerms, read_terms, write_terms
 
@@ -101,6 +102,7 @@ class Search:
             Grid(self.space, seed=settings.study.seed) if settings.sampler.name == "grid" else None
         )
         self._finished: dict[int, TrialRecord] = {}
+        self._watch = Stopwatch()
         self._storage: EnduringStorage = open_storage(storage_url, create=True)
         self._storage.endurance = endurance or Endurance()
         try:
@@ -251,9 +253,11 @@ class Search:
     ) -> bool:
         """Run one trial if a slot is free; False if none was. See `run`."""
         self.heed(stop_requested)
-        self.reap()
-        owner = claiming_owner()
-        trial = self._claim(total, owner)
+        self._watch.begin()
+        with self._watch.stage("claim"):
+            self.reap()
+            owner = claiming_owner()
+            trial = self._claim(total, owner)
         if trial is None:
             return False
         try:
@@ -264,7 +268,8 @@ class Search:
                 "trial %d was taken over: this process gave no sign of life for too long",
                 trial.number,
             )
-        progress.trial_finished(self._record(trial.number))
+        with self._watch.stage("tell"):
+            progress.trial_finished(self._record(trial.number))
         return True
 
     def _claim(self, total: int, owner: Mapping[str, Any]) -> optuna.Trial | None:
@@ -319,7 +324,8 @@ class Search:
         origin = int(trial.user_attrs.get("origin", trial.number))
         checkpoint = store.checkpoint(origin, int(trial.user_attrs.get("attempt", 1)))
         try:
-            params = suggest(trial, self.space)
+            with self._watch.stage("suggest"):
+                params = suggest(trial, self.space)
             if self._finish_if_duplicate(trial, params, owner):
                 return
             self._refuse_if_set_aside(params)
@@ -335,7 +341,9 @@ class Search:
                 raise TrialFailed(
                     f"diverged: selection {self.settings.study.metric} is not finite"
                 )
-            attributes = _noted(outcome, store.keep_weights(outcome))
+            with self._watch.stage("store"):
+                weights = store.keep_weights(outcome)
+            attributes = _noted(outcome, weights, self._watch.seconds())
             self._finish(trial, owner, TrialState.COMPLETE, outcome.value, attributes)
             checkpoint.clear()
         except optuna.TrialPruned:
@@ -366,13 +374,14 @@ class Search:
         value: float | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
-        self._storage.finish_trial(
-            trial._trial_id,
-            state=state,
-            value=value,
-            attributes={**(attributes or {}), "about": dict(self.about)},
-            owner=owner,
-        )
+        with self._watch.stage("tell"):
+            self._storage.finish_trial(
+                trial._trial_id,
+                state=state,
+                value=value,
+                attributes={**(attributes or {}), "about": dict(self.about)},
+                owner=owner,
+            )
 
     def _finish_if_duplicate(
         self, trial: optuna.Trial, params: Mapping[str, Any], owner: Mapping[str, Any]
@@ -537,12 +546,12 @@ def _asked_params(trial: FrozenTrial) -> Mapping[str, Any]:
     return {**fixed, **trial.params}
 
 
-def _noted(outcome: TrialOutcome, digest: str) -> dict[str, Any]:
+def _noted(outcome: TrialOutcome, digest: str, around: Mapping[str, float]) -> dict[str, Any]:
     return {
         "best_epoch": outcome.best_epoch,
         "validation": _without_classes(outcome.validation.as_json()),
         "selection": _without_classes(outcome.selection.as_json()),
-        "seconds": dict(outcome.seconds),
+        "seconds": {**outcome.seconds, **around},
         "n_parameters": outcome.n_parameters,
         "programs_compiled": outcome.n_traces,
         "weights": digest,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -42,7 +44,8 @@ class Course:
     checkpoint
         Where the trial leaves its state; None for nowhere.
     stages
-        Names of what the trial's time is spent on.
+        Names of what the trial's time is spent on; `keep`, `report` and `checkpoint` are measured
+        here.
 
     Attributes
     ----------
@@ -74,7 +77,7 @@ class Course:
         self.best_epoch = 0
         self.best_validation: Scores | None = None
         self.history: list[dict[str, float]] = []
-        self.seconds = dict.fromkeys(stages, 0.0)
+        self.seconds = dict.fromkeys((*stages, "keep", "report", "checkpoint"), 0.0)
 
     @property
     def phase(self) -> str:
@@ -130,11 +133,20 @@ class Course:
                 self._best_value = self._sign * value
                 self.best_epoch = epoch
                 self.best_validation = validation
-                keep(epoch)
+                with self._stage("keep"):
+                    keep(epoch)
             place.count(epoch, self._sign * value)
-            self._report(epochs_completed=epoch, value=value)
+            with self._stage("report"):
+                self._report(epochs_completed=epoch, value=value)
             if self._checkpoint is not None and self._checkpoint.is_due():
-                self._checkpoint.save(TrialState(state(), self._about(), epoch))
+                with self._stage("checkpoint"):
+                    self._checkpoint.save(TrialState(state(), self._about(), epoch))
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[name] += time.perf_counter() - started
 
     def outcome(
         self,

@@ -1,0 +1,34 @@
+import pytest
+
+from tuner.records import TrialRecord
+from tuner.report import stage_summary
+
+
+def record(seconds, *, state="complete", **attributes):
+    return TrialRecord(
+        number=0, origin=0, state=state, value=0.5, params={}, intermediate={},
+        attributes={"seconds": seconds, **attributes}, started=None, seconds=9.0,
+    )  # fmt: skip
+
+
+def test_share_leaves_out_what_is_paid_once_and_counts_validating_as_no_training():
+    summary = stage_summary(
+        [
+            record({"compile": 5.0, "prepare": 1.0, "train": 2.0, "validate": 0.5}),
+            record({"train": 1.0, "fine_tune": 1.0, "tell": 0.5}),
+        ]
+    )
+
+    assert summary["stage_seconds"] == {
+        "compile": 5.0, "train": 3.0, "prepare": 1.0, "fine_tune": 1.0, "validate": 0.5,
+        "tell": 0.5,
+    }  # fmt: skip
+    assert summary["non_training_share"] == pytest.approx(0.2)
+
+
+def test_trials_that_ran_no_epochs_of_their_own_count_nothing():
+    summary = stage_summary(
+        [record({"train": 1.0}, duplicate_of=3), record({"train": 1.0}, state="pruned")]
+    )
+
+    assert summary == {"stage_seconds": {}, "non_training_share": None}
