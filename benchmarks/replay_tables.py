@@ -65,8 +65,15 @@ PRUNERS: dict[str, Callable[[], BasePruner]] = {
     **{f"asha {r}/{f}": _halving("asha", r, f) for r, f in ((1, 2), (1, 3), (2, 3), (3, 2))},
     **{f"hyperband {r}/{f}": _halving("hyperband", r, f) for r, f in ((1, 3), (2, 3))},
     **{
-        f"predictive {chance:g} {n}": _product(name="predictive", chance=chance, startup_trials=n)
-        for chance, n in ((0.002, 8), (0.005, 8), (0.01, 8), (0.02, 8), (0.05, 8))
+        f"predictive {chance:g}/{loss:g}": _product(name="predictive", chance=chance, loss=loss)
+        for chance, loss in (
+            (0.002, 1.0),
+            (0.005, 1.0),
+            (0.005, 0.02),
+            (0.01, 1.0),
+            (0.01, 0.02),
+            (0.05, 1.0),
+        )
     },
 }
 SAMPLERS: dict[str, dict] = {
@@ -75,9 +82,9 @@ SAMPLERS: dict[str, dict] = {
     **{f"tpe {n}": {"name": "tpe", "startup_trials": n} for n in (5, 10, 20, 30)},
     "cmaes 10": {"name": "cmaes", "startup_trials": 10},
 }
-DEFAULT_PRUNER, DEFAULT_SAMPLER = "predictive 0.002 8", "tpe 10"
+DEFAULT_PRUNER, DEFAULT_SAMPLER = "predictive 0.005/0.02", "tpe 10"
 # TPE costs most of the replay's time: the pruners that matter beside the default.
-BESIDE_TPE = ("none", "median 8/3", "asha 2/3", DEFAULT_PRUNER, "predictive 0.005 8")
+BESIDE_TPE = ("none", "median 8/3", "asha 2/3", DEFAULT_PRUNER, "predictive 0.002/1")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from tuner.search.edges import EdgeWarning, edge_warnings
 from tuner.search.endurance import Endurance
 from tuner.search.importance import parameter_importances
 from tuner.search.objective import trial_seeds
+from tuner.search.pruner import why_none_pruned
 from tuner.search.reading import (
     best_trial,
     count_trials,
@@ -64,4 +65,5 @@ __all__ = [
     "storage_errors",
     "top_trials",
     "trial_seeds",
+    "why_none_pruned",
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import optuna
@@ -10,21 +13,25 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from scipy.special import stdtr
 
-__all__ = ["PredictivePruner", "chance_above"]
+__all__ = ["PredictivePruner", "chances_above"]
 
 READ_MAX = 500  # complete trials that a line is fitted to: the latest ones
 _TRIALS_MIN = 4  # a line leaves n - 2 degrees of freedom
 
+Floats = npt.NDArray[np.float64]
+
 
 class PredictivePruner(BasePruner):
-    """Stops a trial whose chance to end among the best complete trials is small.
+    """Stops a trial that will hardly end among the best, as long as few of these are lost so.
 
     Parameters
     ----------
     top
         How many count as the best, at least 1.
     chance
-        Probability below which a trial is stopped, in (0, 0.5].
+        Probability below which a trial may be stopped, in (0, 0.5].
+    loss
+        Share of the `top` best that all pruning together may be expected to cost, in (0, 1].
     startup_trials
         Complete trials before anything is pruned; never fewer than `top`, nor than 4.
 
@@ -43,11 +50,16 @@ class PredictivePruner(BasePruner):
     intermediate ones: the noise of both is then in the line's residuals. Where the values say
     little about the end, or all configurations are alike, nothing is pruned; a rule by ranks
     prunes its share of them.
+
+    The chances of all trials pruned so far, by what is known now, add up to the number of them
+    that would be among the best: this sum and the running trial's chance stay at or below
+    `loss * top`. What an early pruning has cost is given back as better trials come in.
     """
 
-    def __init__(self, *, top: int, chance: float, startup_trials: int) -> None:
+    def __init__(self, *, top: int, chance: float, loss: float, startup_trials: int) -> None:
         self._top = top
         self._chance = chance
+        self._loss_max = loss * top
         self._n_min = max(startup_trials, top, _TRIALS_MIN)
 
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
@@ -56,23 +68,53 @@ class PredictivePruner(BasePruner):
         if step is None:
             return False
         sign = 1.0 if study.direction == StudyDirection.MAXIMIZE else -1.0
+        finished = [
+            other
+            for other in study.get_trials(
+                deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
+            )
+            if "duplicate_of" not in other.user_attrs
+        ]
         complete = [
             other
-            for other in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-            if other.value is not None and "duplicate_of" not in other.user_attrs
+            for other in finished
+            if other.state == TrialState.COMPLETE and other.value is not None
         ]
-        points = [
-            (so_far, sign * (other.value or 0.0))
-            for other in complete[-READ_MAX:]
-            if (so_far := _best_so_far(other, step, sign)) is not None
-        ]
-        own = _best_so_far(trial, step, sign)
-        if own is None or len(complete) < self._n_min or len(points) < _TRIALS_MIN:
+        if len(complete) < self._n_min:
             return False
-        finals = np.array([sign * (other.value or 0.0) for other in complete])
-        threshold = float(np.partition(finals, -self._top)[-self._top])
+        prediction = _Prediction(complete, top=self._top, sign=sign)
+        own = prediction.chances(step, [trial]).sum()
+        if own >= self._chance:
+            return False
+        pruned: defaultdict[int, list[FrozenTrial]] = defaultdict(list)
+        for other in finished:
+            if other.state == TrialState.PRUNED and other.last_step is not None:
+                pruned[other.last_step].append(other)
+        lost = sum(prediction.chances(at, trials).sum() for at, trials in pruned.items())
+        return bool(own + lost <= self._loss_max)
+
+
+class _Prediction:
+    """What the complete trials say about others that have come to a step."""
+
+    def __init__(self, complete: Sequence[FrozenTrial], *, top: int, sign: float) -> None:
+        self._sign = sign
+        finals = np.array([sign * (trial.value or 0.0) for trial in complete])
+        self._threshold = float(np.partition(finals, -top)[-top])
+        self._read = complete[-READ_MAX:]
+
+    def chances(self, step: int, trials: Sequence[FrozenTrial]) -> Floats:
+        """Give the chances (len(trials),) of trials that have reported up to `step`."""
+        points = [
+            (so_far, self._sign * (other.value or 0.0))
+            for other in self._read
+            if (so_far := _best_so_far(other, step, self._sign)) is not None
+        ]
+        new = [_best_so_far(trial, step, self._sign) for trial in trials]
+        if len(points) < _TRIALS_MIN:
+            return np.ones(len(trials))
         x, y = np.array(points, np.float64).T
-        return chance_above(threshold, x, y, own) < self._chance
+        return chances_above(self._threshold, x, y, np.array(new, np.float64))
 
 
 def _best_so_far(trial: FrozenTrial, step: int, sign: float) -> float | None:
@@ -80,13 +122,8 @@ def _best_so_far(trial: FrozenTrial, step: int, sign: float) -> float | None:
     return max((sign * v for s, v in trial.intermediate_values.items() if s <= step), default=None)
 
 
-def chance_above(
-    threshold: float,
-    x: npt.NDArray[np.float64],
-    y: npt.NDArray[np.float64],
-    new: float,
-) -> float:
-    """Give the probability that y at `new` exceeds a threshold, by a rising line through (x, y).
+def chances_above(threshold: float, x: Floats, y: Floats, new: Floats) -> Floats:
+    """Give the probabilities that y at `new` exceeds a threshold, by a rising line through (x, y).
 
     Parameters
     ----------
@@ -95,24 +132,25 @@ def chance_above(
     x, y
         Known points, each (n,) with n > 2.
     new
-        Where to predict, in units of `x`.
+        Where to predict, (k,), in units of `x`.
 
     Returns
     -------
-    float
+    ndarray (k,)
         In [0, 1]; 1.0 where the points say nothing, since all have the same x or lie on the line.
     """
     n = len(x)
     from_mean = x - x.mean()
     spread = float(np.square(from_mean).sum())
     if spread == 0.0:
-        return 1.0
+        return np.ones(len(new))
     slope = max(0.0, float((from_mean * y).sum()) / spread)
     residuals = y - y.mean() - slope * from_mean
-    distance = new - float(x.mean())
     variance = float(np.square(residuals).sum()) / (n - 2)
-    error = np.sqrt(variance * (1.0 + 1.0 / n + distance**2 / spread))
-    if error == 0.0:
-        return 1.0
+    if variance == 0.0:
+        return np.ones(len(new))
+    distance = new - float(x.mean())
+    error = np.sqrt(variance * (1.0 + 1.0 / n + np.square(distance) / spread))
     predicted = float(y.mean()) + slope * distance
-    return float(stdtr(n - 2, (predicted - threshold) / error))
+    chances: Floats = stdtr(n - 2, (predicted - threshold) / error)
+    return chances

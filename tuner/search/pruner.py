@@ -18,7 +18,9 @@ from optuna.trial import FrozenTrial
 from tuner.config import PrunerSettings
 from tuner.search.predictive_pruner import PredictivePruner
 
-__all__ = ["build_pruner"]
+__all__ = ["build_pruner", "why_none_pruned"]
+
+_TRIALS_WORTH_A_WORD = 20
 
 
 def _asha(settings: PrunerSettings, epochs_max: int) -> BasePruner:
@@ -64,7 +66,10 @@ def _median(settings: PrunerSettings, _: int) -> BasePruner:
 
 def _predictive(settings: PrunerSettings, _: int) -> BasePruner:
     return PredictivePruner(
-        top=settings.top, chance=settings.chance, startup_trials=settings.startup_trials
+        top=settings.top,
+        chance=settings.chance,
+        loss=settings.loss,
+        startup_trials=settings.startup_trials,
     )
 
 
@@ -84,3 +89,13 @@ _BUILDERS: dict[str, Callable[[PrunerSettings, int], BasePruner]] = {
 def build_pruner(settings: PrunerSettings, *, epochs_max: int) -> BasePruner:
     """Build the pruner; resources are in epochs completed, both phases counted."""
     return _BUILDERS[settings.name](settings, epochs_max)
+
+
+def why_none_pruned(settings: PrunerSettings, *, complete: int, pruned: int) -> str | None:
+    """Say why a study has no pruned trials, where that may surprise; None elsewhere."""
+    if settings.name != "predictive" or pruned or complete < _TRIALS_WORTH_A_WORD:
+        return None
+    return (
+        f"no trial was pruned: after no epoch did one's chance to end among the best "
+        f"{settings.top} fall below {100 * settings.chance:g} % (pruner.chance)"
+    )

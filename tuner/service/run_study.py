@@ -40,6 +40,7 @@ from tuner.search import (
     parse_url,
     probe_storage,
     storage_errors,
+    why_none_pruned,
 )
 from tuner.search.objective import RunTrial
 from tuner.seeds import Stream, derive_seed
@@ -374,6 +375,12 @@ def _run_trials(
         search.reap()
         results.write_tables(search.trials(), outcome=outcome)
     search.close_to_workers(outcome)
+    counts = search.counts()
+    remark = why_none_pruned(
+        search.settings.pruner, complete=counts["complete"], pruned=counts["pruned"]
+    )
+    if remark is not None:
+        _log.info("%s", remark)
     if outcome == "exhausted":
         _log.info("every combination of the grid has been tried: the search ends before %d", total)
     return outcome

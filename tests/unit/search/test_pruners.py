@@ -5,8 +5,8 @@ from __future__ import annotations
 import optuna
 import pytest
 
-from tuner.config import load_settings
-from tuner.search.pruner import build_pruner
+from tuner.config import PrunerSettings, load_settings
+from tuner.search.pruner import build_pruner, why_none_pruned
 
 
 def pruned_after(values, *, name, epochs_max=8, others=()):
@@ -50,3 +50,12 @@ def test_asha_stops_at_its_second_rung_who_was_good_at_the_first_alone():
 
 def test_best_trial_is_never_stopped():
     assert pruned_after([0.99] * 8, name="asha", others=GOOD) is None
+
+
+def test_study_without_a_pruned_trial_says_why_when_that_may_surprise():
+    predictive = PrunerSettings()
+
+    assert "below 0.5 %" in why_none_pruned(predictive, complete=100, pruned=0)
+    assert why_none_pruned(predictive, complete=100, pruned=1) is None
+    assert why_none_pruned(predictive, complete=8, pruned=0) is None
+    assert why_none_pruned(PrunerSettings(name="none"), complete=100, pruned=0) is None
