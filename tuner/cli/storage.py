@@ -3,14 +3,59 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from tuner.cli.options import default_storage, output_option, storage_option
+from tuner.errors import ConfigError
+from tuner.masking import mask_url
 
-__all__ = ["storage"]
+__all__ = ["storage", "url_of"]
+
+
+def url_of(name: str, word: str) -> str:
+    """Give the storage's URL that a word of the command line stands for.
+
+    Parameters
+    ----------
+    name
+        Of the argument, for messages.
+    word
+        A URL, `env:NAME` or `file:PATH`.
+
+    Raises
+    ------
+    ConfigError
+        If it stands for nothing, or has a password in it: other users of the machine can read
+        a process's arguments.
+    """
+    kind, _, place = word.partition(":")
+    if kind == "env":
+        url = os.environ.get(place, "").strip()
+        if not url:
+            raise ConfigError(
+                f"{name} must name an environment variable that holds a storage's URL; "
+                f"{place!r} is not set."
+            )
+        return url
+    if kind == "file":
+        try:
+            url = Path(place).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{name}: {place} cannot be read: {error}.") from error
+        if not url:
+            raise ConfigError(f"{name}: {place} must hold a storage's URL; it is empty.")
+        return url
+    if mask_url(word) != word:
+        raise ConfigError(
+            f"{name} must have no password in it, since others can read a process's arguments: "
+            f"name what holds it, env:NAME or file:PATH, or leave it to PGPASSWORD or ~/.pgpass; "
+            f"got {mask_url(word)!r}."
+        )
+    return word
 
 
 @click.group()
@@ -58,14 +103,16 @@ def check(*, fix: bool, output: Path, storage: str | None, as_json: bool) -> int
 def copy(*, source: str, target: str) -> None:
     """Copy all studies, with blobs, from one storage to another.
 
-    A password is better left to PGPASSWORD or ~/.pgpass than written into a URL here.
+    FROM and TO are URLs without a password, env:NAME for an environment variable that holds a
+    URL, or file:PATH for a file that does.
 
-    Example: tuner storage copy sqlite:///runs/tuner.db postgresql://tuner@db.example/tuner
+    Example: tuner storage copy sqlite:///runs/tuner.db env:OPTUNA_STORAGE
     """
     from tuner.search import copy_studies, storage_errors
 
-    with storage_errors(source), storage_errors(target):
-        copied = copy_studies(source, target)
+    from_url, to_url = url_of("FROM", source), url_of("TO", target)
+    with storage_errors(from_url), storage_errors(to_url):
+        copied = copy_studies(from_url, to_url)
     for study in copied:
         click.echo(f"{study['study']}: {study['trials']} trials, {study['blobs']} blobs")
     if not copied:
