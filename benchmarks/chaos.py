@@ -26,9 +26,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from tests.fake_trainer import Quiet, scores
 from tuner.config import load_settings
 from tuner.errors import StorageError
-from tuner.records import Scores, TrialOutcome, TrialState
+from tuner.records import TrialOutcome, TrialState
 from tuner.search import Endurance, Search, StudyTerms, read_trials, storage_errors
 from tuner.service import run_worker
 from tuner.service.versions import code_identity
@@ -37,22 +38,6 @@ EPOCHS = 8
 STUDY = "drill"
 ENDURANCE = Endurance(beat_seconds=1.0, outage_seconds=40.0, grace_seconds=60.0)
 N_WORKERS = 4
-
-
-class Quiet:
-    """Watches and says nothing."""
-
-    def study_started(self, trials):
-        pass
-
-    def trial_started(self, number, params):
-        pass
-
-    def epoch_finished(self, number, epoch, value):
-        pass
-
-    def trial_finished(self, trial):
-        pass
 
 
 def value_after(settings, epoch):
@@ -83,9 +68,9 @@ def numpy_trainer(journal, epoch_seconds):
                 report(epochs_completed=epoch, value=value_after(settings, epoch))
                 checkpoint.save(TrialState({"w": weights}, {}, epoch))
                 note("saved", epoch)
-            scores = Scores(10, *[value_after(settings, EPOCHS)] * 4, None, {})
+            found = scores(value_after(settings, EPOCHS))
             return TrialOutcome(
-                value=scores.macro_f1, best_epoch=EPOCHS, validation=scores, selection=scores,
+                value=found.macro_f1, best_epoch=EPOCHS, validation=found, selection=found,
                 history=(), seconds={}, weights={"w": weights}, n_parameters=8, n_traces=0,
             )  # fmt: skip
 
