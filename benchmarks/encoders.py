@@ -26,6 +26,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from json_lines import append_line, read_lines
 
 from tuner.config import Settings
 from tuner.models import open_checkpoint
@@ -45,15 +46,13 @@ class Cells:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        self._known = {json.dumps(row["cell"]): row for row in map(json.loads, lines)}
+        self._known = {json.dumps(row["cell"]): row for row in read_lines(path)}
 
     def measure(self, cell: list, measure) -> dict:
         key = json.dumps(cell)
         if key not in self._known:
             row = {"cell": cell, **measure(), "load": os.getloadavg()[0]}
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+            append_line(self._path, row)
             self._known[key] = row
         print(json.dumps(self._known[key]), flush=True)
         return self._known[key]
