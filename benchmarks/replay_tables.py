@@ -68,6 +68,7 @@ PRUNERS: dict[str, Callable[[], BasePruner]] = {
         f"predictive {chance:g}/{loss:g}": _product(name="predictive", chance=chance, loss=loss)
         for chance, loss in (
             (0.002, 1.0),
+            (0.002, 0.02),
             (0.005, 1.0),
             (0.005, 0.02),
             (0.01, 1.0),
@@ -82,7 +83,7 @@ SAMPLERS: dict[str, dict] = {
     **{f"tpe {n}": {"name": "tpe", "startup_trials": n} for n in (5, 10, 20, 30)},
     "cmaes 10": {"name": "cmaes", "startup_trials": 10},
 }
-DEFAULT_PRUNER, DEFAULT_SAMPLER = "predictive 0.005/0.02", "tpe 10"
+DEFAULT_PRUNER, DEFAULT_SAMPLER = "predictive 0.002/0.02", "tpe 10"
 # TPE costs most of the replay's time: the pruners that matter beside the default.
 BESIDE_TPE = ("none", "median 8/3", "asha 2/3", DEFAULT_PRUNER, "predictive 0.002/1")
 

@@ -277,7 +277,7 @@ class PrunerSettings(_Section):
     name: Literal["predictive", "median", "asha", "hyperband", "none"] = "predictive"
     startup_trials: Annotated[int, Field(ge=0)] = 8
     """`predictive`, `median`: complete trials before anything is pruned."""
-    chance: Annotated[float, Field(gt=0.0, le=0.5)] = 0.005
+    chance: Annotated[float, Field(gt=0.0, le=0.5)] = 0.002
     """`predictive`: a trial may end when its chance to be among the best `top` falls below it."""
     loss: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02
     """`predictive`: share of the best `top` that all pruning together may be expected to cost."""

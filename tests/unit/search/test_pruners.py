@@ -55,7 +55,7 @@ def test_best_trial_is_never_stopped():
 def test_study_without_a_pruned_trial_says_why_when_that_may_surprise():
     predictive = PrunerSettings()
 
-    assert "below 0.5 %" in why_none_pruned(predictive, complete=100, pruned=0)
+    assert "below 0.2 %" in why_none_pruned(predictive, complete=100, pruned=0)
     assert why_none_pruned(predictive, complete=100, pruned=1) is None
     assert why_none_pruned(predictive, complete=8, pruned=0) is None
     assert why_none_pruned(PrunerSettings(name="none"), complete=100, pruned=0) is None
