@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.config import Settings, load_settings
+from tuner.cores import cores
 from tuner.persist import Cache, FolderBlobs
 from tuner.pipeline import Pipeline, Prepared
 from tuner.records import SearchParts, TrialRecord
@@ -37,7 +38,7 @@ def machine() -> dict[str, Any]:
         model = names[0].split(":")[1].strip() if names else model
     return {
         "processor": model,
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "load_at_start": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         **{name: version(name) for name in ("tensorflow", "keras", "optuna", "scikit-learn")},
@@ -87,7 +88,7 @@ def open_bench(
     named = [("data.path", data)] if data else []
     settings = load_settings(study if not data else None, overrides=[*named, *overrides])
     parts = split_sources(read_sources(settings), settings).parts
-    pipeline = Pipeline(parts, Cache(folder / "cache"), processes=os.cpu_count() or 1)
+    pipeline = Pipeline(parts, Cache(folder / "cache"), processes=cores())
     return Bench(settings, parts, pipeline, pipeline.prepare(settings))
 
 

@@ -21,6 +21,7 @@ from tuner.cli.options import (
     storage_option,
     storage_wait_option,
     study_name_option,
+    threads_option,
     trials_option,
     watch_options,
 )
@@ -107,6 +108,7 @@ class _Confirm(click.ParamType[tuple[int, int] | None]):
     help="Where weights lie, and data for workers elsewhere: --output, or the storage.  "
     "[default: folder; with --engine ray database]",
 )
+@threads_option
 @isolation_options
 @click.option("--seed", type=click.IntRange(min=0), help="Study seed.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs of phase one.")

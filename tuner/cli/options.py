@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from tuner.cores import thread_environment
 
 __all__ = [
     "Duration",
@@ -20,6 +23,7 @@ __all__ = [
     "storage_option",
     "storage_wait_option",
     "study_name_option",
+    "threads_option",
     "trials_option",
     "watch_options",
 ]
@@ -103,6 +107,21 @@ storage_wait_option = click.option(
     default="90s",
     show_default=True,
     help="How long to wait at the start for a database that does not answer.",
+)
+
+
+def _take_threads(_: click.Context, __: click.Parameter, n: int | None) -> None:
+    """Set them at once: TensorFlow reads the environment when it is imported."""
+    if n is not None:
+        os.environ.update(thread_environment(n))
+
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    expose_value=False,
+    callback=_take_threads,
+    help="Threads to compute with, divided between --workers.  [default: all cores]",
 )
 
 

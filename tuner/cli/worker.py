@@ -17,6 +17,7 @@ from tuner.cli.options import (
     output_option,
     storage_option,
     storage_wait_option,
+    threads_option,
     watch_options,
 )
 
@@ -40,6 +41,7 @@ __all__ = ["worker"]
     "--wait", "waits", is_flag=True, help="Stay when no study needs trials, and look for new ones."
 )
 @output_option
+@threads_option
 @isolation_options
 @watch_options
 @click.option("--quiet", "-q", is_flag=True, help="Warnings only.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.config import PreprocessSettings, Settings
+from tuner.cores import cores
 from tuner.corpus import duplicate_key, excerpt, near_duplicate_groups
 from tuner.doctor import (
     Leak,
@@ -89,7 +89,7 @@ def _sample(documents: Sequence[Document], *, seed: int) -> list[Document]:
 
 def _tokens(documents: Sequence[Document], preprocess: PreprocessSettings) -> list[list[str]]:
     texts = [document.text for document in documents]
-    return list(tokenize(texts, preprocess, processes=os.cpu_count() or 1))
+    return list(tokenize(texts, preprocess, processes=cores()))
 
 
 def _given_files(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from tuner.baselines import (
     majority_class,
 )
 from tuner.config import PreprocessSettings, apply_params, digest
+from tuner.cores import cores
 from tuner.evaluation import (
     calibration_report,
     compare,
@@ -105,7 +105,7 @@ def open_test(
         ),
     ]
     test_tokens = {
-        found: tokenize([document.text for document in test], found, processes=os.cpu_count() or 1)
+        found: tokenize([document.text for document in test], found, processes=cores())
         for found in dict.fromkeys(preprocesses)
     }
     tokens["test"] = test_tokens[preprocess]

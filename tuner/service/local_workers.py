@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tuner.config import ExecutionSettings
+from tuner.cores import thread_environment, threads
 from tuner.errors import ConfigError, DataError, StorageError, TunerError
 from tuner.persist import disk_errors
 
@@ -56,14 +57,11 @@ class LocalWorkers:
             *(sys.executable, "-m", "tuner", "worker", "--study-name", study_name),
             *("--output", str(output), *_words(execution)),
         ]
-        threads = str(max(1, (os.cpu_count() or 1) // n))
         self._environment = {
             **os.environ,
             "OPTUNA_STORAGE": storage_url,
             PARENT_VARIABLE: str(os.getpid()),
-            "TF_NUM_INTRAOP_THREADS": threads,
-            "TF_NUM_INTEROP_THREADS": "1",
-            "OMP_NUM_THREADS": threads,
+            **thread_environment(max(1, threads() // n)),
         }
         self._logs = output / study_name / "logs"
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * n

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from tuner.config import ExecutionSettings, WorkerSettings
+from tuner.cores import thread_environment
 from tuner.errors import ConfigError, DataError, Interrupted, StorageError, TunerError
 
 __all__ = ["RayWorkers"]
@@ -230,8 +231,7 @@ class _Actor:
     ) -> None:
         os.environ.update(environment)
         # Read by TensorFlow when it is loaded, which happens with the first trial.
-        os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
-        os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+        os.environ.update(thread_environment(threads))
         # Into Ray's log files of this actor.
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
         self._storage_url = storage_url

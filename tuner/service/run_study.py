@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.config import Settings, digest, settings_digest
+from tuner.cores import cores
 from tuner.errors import ConfigError, Interrupted, NoCompleteTrial
 from tuner.isolation import Guard, PipelineRecipe
 from tuner.persist import Cache, open_manifest, probe_folder, read_parts
@@ -298,7 +298,7 @@ def _open_results(plan: StudyPlan, search: Search, *, total: int, blobs: BlobPla
         parts=parts,
         findings=read_findings(plan.folder),
         storage=mask(plan.storage_url),
-        pipeline=Pipeline(parts, cache, processes=os.cpu_count() or 1),
+        pipeline=Pipeline(parts, cache, processes=cores()),
         read_trials=search.trials,
         blobs=study_blobs(search, terms, plan.folder),
     )
@@ -393,9 +393,7 @@ def _trial_runner(results: Results) -> Iterator[RunTrial]:
     if not execution.isolate:
         yield results.pipeline.run_trial
         return
-    recipe = PipelineRecipe(
-        results.parts, results.folder.parent / "cache", processes=os.cpu_count() or 1
-    )
+    recipe = PipelineRecipe(results.parts, results.folder.parent / "cache", processes=cores())
     with Guard(execution) as guard:
         yield guard.runner(recipe)
 

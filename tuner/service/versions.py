@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import tuner
 from tuner import __version__
+from tuner.cores import cores, threads
 
 __all__ = ["code_identity", "versions"]
 
@@ -39,8 +39,8 @@ def versions() -> dict[str, str]:
             found[package] = "not installed"
     found["machine"] = platform.machine()
     found["processor"] = _processor()
-    found["cpus"] = str(os.cpu_count())
-    found["threads"] = os.environ.get("TF_NUM_INTRAOP_THREADS", found["cpus"])
+    found["cpus"] = str(cores())
+    found["threads"] = str(threads())
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from tuner.config import ExecutionSettings
+from tuner.cores import cores
 from tuner.errors import ConfigError, DataError, StorageError, TooManyFailures
 from tuner.isolation import Guard, PipelineRecipe
 from tuner.persist import BlobStore
@@ -230,7 +230,7 @@ def _join(
         blobs = study_blobs(search, terms, output / name)
         if trainer is None:
             parts = find_parts(name, terms, folder=output / name, blobs=blobs)
-            recipe = PipelineRecipe(parts, output / "cache", processes=os.cpu_count() or 1)
+            recipe = PipelineRecipe(parts, output / "cache", processes=cores())
             run_trial: RunTrial = recipe.make() if guard is None else guard.runner(recipe)
         else:
             run_trial = trainer(search, terms, output)
