@@ -122,7 +122,9 @@ def main() -> None:
         home = folder / f"many-{finished}"
         shutil.rmtree(home, ignore_errors=True)
         loop = TunerLoop(bench, home, "many")
-        fill(loop, finished, loop.results.trial_store.keep_weights(nothing_trained(0.5)))
+        fill(
+            loop, finished, loop.results.trial_store.keep_weights(nothing_trained(0.5), n_better=0)
+        )
         loop.search.close()
         loop = TunerLoop(bench, home, "many")
         bench.pipeline.run_trial = train_nothing  # type: ignore[method-assign]

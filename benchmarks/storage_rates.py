@@ -31,7 +31,7 @@ REPORTS = 10
 class Nowhere:
     """Keeps nothing; a checkpoint that is never due."""
 
-    def keep_weights(self, outcome):
+    def keep_weights(self, outcome, *, n_better):
         return "none"
 
     def checkpoint(self, origin, attempt):

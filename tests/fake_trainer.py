@@ -39,7 +39,7 @@ def value_of(settings) -> float:
 class NoStore:
     """Keeps the digest of weights and nothing else."""
 
-    def keep_weights(self, outcome):
+    def keep_weights(self, outcome, *, n_better):
         return "weights"
 
     def checkpoint(self, origin, attempt):

@@ -38,8 +38,12 @@ class RunTrial(Protocol):
 class TrialStore(Protocol):
     """Where what a trial leaves behind is kept: its weights, and its state while it runs."""
 
-    def keep_weights(self, outcome: TrialOutcome) -> str:
-        """Store the weights of a complete trial before it is told, and give their digest."""
+    def keep_weights(self, outcome: TrialOutcome, *, n_better: int) -> str:
+        """Store the weights of a complete trial before it is told, and give their digest.
+
+        `n_better` counts the trials that are better: behind enough of them nobody will ask for
+        the weights. It is 0 for trial 0, whose weights are always wanted.
+        """
 
     def checkpoint(self, origin: int, attempt: int) -> Checkpoint:
         """Give the states of one attempt at a trial."""

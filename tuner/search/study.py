@@ -342,7 +342,9 @@ class Search:
                     f"diverged: selection {self.settings.study.metric} is not finite"
                 )
             with self._watch.stage("store"):
-                weights = store.keep_weights(outcome)
+                weights = store.keep_weights(
+                    outcome, n_better=0 if origin == 0 else self._count_better(outcome.value)
+                )
             attributes = _noted(outcome, weights, self._watch.seconds())
             self._finish(trial, owner, TrialState.COMPLETE, outcome.value, attributes)
             checkpoint.clear()
@@ -382,6 +384,14 @@ class Search:
                 attributes={**(attributes or {}), "about": dict(self.about)},
                 owner=owner,
             )
+
+    def _count_better(self, value: float) -> int:
+        sign = 1.0 if self.settings.direction == "maximize" else -1.0
+        complete = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return sum(
+            sign * (other.value or 0.0) > sign * value and "duplicate_of" not in other.user_attrs
+            for other in complete
+        )
 
     def _finish_if_duplicate(
         self, trial: optuna.Trial, params: Mapping[str, Any], owner: Mapping[str, Any]

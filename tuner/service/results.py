@@ -78,7 +78,7 @@ class Results:
         self.pipeline = pipeline
         self._read_trials = read_trials
         self._blobs = blobs
-        self.trial_store = BlobTrials(blobs)
+        self.trial_store = BlobTrials(blobs, n_kept=settings.workers.weights_kept)
         self._locks = FolderBlobs(folder / "blobs")
         self._written_best: int | None = None
         self._tables_written = 0.0

@@ -28,22 +28,30 @@ class BlobTrials:
 
     Parameters
     ----------
+    n_kept
+        Best trials whose weights are kept, see `drop_weights`.
     checkpoint_seconds
         Work of a trial that may be lost, see `BlobCheckpoint`.
     """
 
     def __init__(
-        self, blobs: BlobStore, *, checkpoint_seconds: float = CHECKPOINT_SECONDS
+        self,
+        blobs: BlobStore,
+        *,
+        n_kept: int,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         self._blobs = blobs
+        self._n_kept = n_kept
         self._checkpoint_seconds = checkpoint_seconds
         self._save_cost = SaveCost()
 
-    def keep_weights(self, outcome: TrialOutcome) -> str:
-        """Store a trial's weights under their digest, and give it."""
+    def keep_weights(self, outcome: TrialOutcome, *, n_better: int) -> str:
+        """Give the digest of a trial's weights, under which they lie if they can still win."""
         content = pack_arrays(outcome.weights)
         key = hashlib.sha256(content).hexdigest()
-        self._blobs.put(key, content)
+        if n_better < self._n_kept:
+            self._blobs.put(key, content)
         return key
 
     def checkpoint(self, origin: int, attempt: int) -> BlobCheckpoint:

@@ -239,7 +239,7 @@ def _join(
         search.close()
         raise
     _log.info("joined study %s", name)
-    store = BlobTrials(blobs, checkpoint_seconds=checkpoint_seconds)
+    store = BlobTrials(blobs, n_kept=terms.weights_kept, checkpoint_seconds=checkpoint_seconds)
     return _Joined(search, terms, blobs, store, run_trial)
 
 

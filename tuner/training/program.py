@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tuner.cores import threads
 from tuner.models.classifier import Classifier
 from tuner.models.dropout import Dropout
 from tuner.models.embedding import TokenEmbedding
@@ -234,9 +236,18 @@ class Program:
             Rows add up to 1. A text's row does not depend on the other texts.
         """
         out = np.zeros((n, self.classifier.shape.n_classes), np.float32)
+
+        def predict(batch: Bucket) -> None:
+            out[batch.rows] = self._predict(batch.token_ids).numpy()[: len(batch.rows)]
+
         with self._watched():
-            for batch in batches:
-                out[batch.rows] = self._predict(batch.token_ids).numpy()[: len(batch.rows)]
+            first = {batch.token_ids.shape: batch for batch in batches}
+            for batch in first.values():  # what has to be traced is traced in this thread
+                predict(batch)
+            others = [batch for batch in batches if batch is not first[batch.token_ids.shape]]
+            # A lookup of embeddings keeps one core busy, so batches take a core each.
+            with ThreadPoolExecutor(threads()) as pool:
+                list(pool.map(predict, others))
         return out
 
     # -- the best weights of a trial ----------------------------------------------------------

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fake_trainer import run_fake
 from tuner.cli.main import cli, run_command
+from tuner.config import Settings
 from tuner.persist import FolderBlobs
 from tuner.records import TrialRecord
-from tuner.service.weights import drop_weights
+from tuner.service.weights import BlobTrials, drop_weights
 
 
 def trial(number, value, state="complete"):
@@ -29,6 +31,18 @@ def test_the_best_trial_0_and_running_ones_keep_theirs(tmp_path, n_kept, stay):
     drop_weights(blobs, trials, "maximize", n_kept=n_kept)
 
     assert blobs.keys() == stay
+
+
+@pytest.mark.parametrize(("n_better", "is_stored"), [(0, True), (1, True), (2, False)])
+def test_weights_that_can_no_longer_win_are_not_written(tmp_path, n_better, is_stored):
+    blobs = FolderBlobs(tmp_path)
+    outcome = run_fake(
+        Settings(), seeds=None, report=lambda **_: None, stop_requested=lambda: None
+    )
+
+    digest = BlobTrials(blobs, n_kept=2).keep_weights(outcome, n_better=n_better)
+
+    assert blobs.keys() == ([digest] if is_stored else [])
 
 
 def test_fewer_kept_than_the_confirmation_needs_is_refused(table, tmp_path, monkeypatch, capsys):
