@@ -5,6 +5,7 @@ from tuner.search.checking import Flaw, check_storage
 from tuner.search.copying import copy_studies
 from tuner.search.edges import EdgeWarning, edge_warnings
 from tuner.search.endurance import Endurance
+from tuner.search.failures import check_failures
 from tuner.search.importance import parameter_importances
 from tuner.search.objective import trial_seeds
 from tuner.search.pruner import why_none_pruned
@@ -28,7 +29,7 @@ from tuner.search.storage import (
     probe_storage,
     storage_errors,
 )
-from tuner.search.study import EndsEarly, Search, check_failures
+from tuner.search.study import EndsEarly, Search
 from tuner.search.terms import BlobPlace, StudyTerms
 
 __all__ = [

@@ -3,53 +3,43 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import optuna
-from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
-from tuner.config import Settings, apply_params
+from tuner.config import Settings
 from tuner.errors import (
-    ConfigError,
-    Interrupted,
-    StorageError,
-    TooManyFailures,
-    TrialDied,
-    TrialFailed,
     TrialTaken,
 )
-from tuner.records import Checkpoint, Progress, StopRequested, TrialOutcome, TrialRecord
+from tuner.records import Progress, StopRequested, TrialRecord
 from tuner.search.blob_table import TableBlobs
+from tuner.search.claimed import ClaimedTrial
 from tuner.search.endurance import Endurance
 from tuner.search.enduring import EnduringStorage
+from tuner.search.failures import check_failures
 from tuner.search.freeze import freeze
 from tuner.search.grid import Grid
 from tuner.search.heartbeat import Heartbeat
 from tuner.search.identity import stored_settings, write_or_compare
-from tuner.search.objective import RunTrial, TrialReport, TrialStore, trial_seeds
+from tuner.search.objective import RunTrial, TrialStore
 from tuner.search.owner import claiming_owner, is_dead
 from tuner.search.pruner import build_pruner
 from tuner.search.reading import best_trial, check_known, count_trials
-from tuner.search.retries import DEATHS_MAX, retry_attributes
+from tuner.search.retries import retry_attributes
 from tuner.search.sampler import build_sampler
-from tuner.search.space import default_params, distributions, suggest
+from tuner.search.space import default_params, distributions
 from tuner.search.stopwatch import Stopwatch
 from tuner.search.storage import close_storage, named_lock, open_storage
 from tuner.search.terms import StudyTerms, read_terms, write_terms
 
-__all__ = ["EndsEarly", "Search", "check_failures"]
+__all__ = ["EndsEarly", "Search"]
 
-FAILURES_FROM_START = 5
-FAILURES_IN_A_ROW = 10
 _WAIT_SECONDS = 1.0
-_HAND_BACK_SECONDS = 3.0
 _CONFIRMATION = "confirmation:"
 
 _log = logging.getLogger(__name__)
@@ -262,7 +252,16 @@ class Search:
             return False
         try:
             with Heartbeat(self._storage, trial._trial_id):
-                self._run_claimed(trial, owner, run_trial, progress, stop_requested, store)
+                claimed = ClaimedTrial(
+                    self._storage,
+                    self._study,
+                    trial,
+                    owner=owner,
+                    settings=self.settings,
+                    watch=self._watch,
+                    about=self.about,
+                )
+                claimed.run(self.space, run_trial, progress, stop_requested, store)
         except (TrialTaken, UpdateFinishedTrialError):
             _log.warning(
                 "trial %d was taken over: this process gave no sign of life for too long",
@@ -312,161 +311,7 @@ class Search:
         is_busy = any(not trial.state.is_finished() for trial in trials)
         return not is_busy and self._grid.next_point(map(_asked_params, _tried(trials))) is None
 
-    def _run_claimed(
-        self,
-        trial: optuna.Trial,
-        owner: Mapping[str, Any],
-        run_trial: RunTrial,
-        progress: Progress,
-        stop_requested: StopRequested,
-        store: TrialStore,
-    ) -> None:
-        origin = int(trial.user_attrs.get("origin", trial.number))
-        checkpoint = store.checkpoint(origin, int(trial.user_attrs.get("attempt", 1)))
-        try:
-            with self._watch.stage("suggest"):
-                params = suggest(trial, self.space)
-            if self._finish_if_duplicate(trial, params, owner):
-                return
-            self._refuse_if_set_aside(params)
-            progress.trial_started(trial.number, params)
-            outcome = run_trial(
-                apply_params(self.settings, params),
-                seeds=trial_seeds(self.settings.study.seed, origin),
-                report=TrialReport(trial, progress, may_prune=origin != 0),
-                stop_requested=stop_requested,
-                checkpoint=checkpoint,
-            )
-            if not math.isfinite(outcome.value):
-                raise TrialFailed(
-                    f"diverged: selection {self.settings.study.metric} is not finite"
-                )
-            with self._watch.stage("store"):
-                weights = store.keep_weights(
-                    outcome, n_better=0 if origin == 0 else self._count_better(outcome.value)
-                )
-            attributes = _noted(outcome, weights, self._watch.seconds())
-            self._finish(trial, owner, TrialState.COMPLETE, outcome.value, attributes)
-            checkpoint.clear()
-        except optuna.TrialPruned:
-            self._finish(trial, owner, TrialState.PRUNED)
-            checkpoint.clear()
-        except (TrialFailed, ConfigError) as failure:
-            # A setting out of its rule can come up only in this combination of the space.
-            self._close(trial._trial_id, str(failure), retry=None)
-            checkpoint.clear()
-        except TrialDied as death:
-            self._run_again_or_set_aside(trial, death, checkpoint)
-        except (Interrupted, StorageError) as cut_off:
-            # A signal or a full disk says nothing about the configuration: it runs again.
-            self._hand_back(trial, str(cut_off))
-            raise
-        except (TrialTaken, UpdateFinishedTrialError, SQLAlchemyError, StorageInternalError):
-            raise  # closed by another one; or closing would wait for the same database in vain
-        except BaseException as error:
-            # A bug: leave no orphan behind if that can be helped.
-            self._close(trial._trial_id, f"{type(error).__name__}: {error}", retry=None)
-            raise
-
-    def _finish(
-        self,
-        trial: optuna.Trial,
-        owner: Mapping[str, Any],
-        state: TrialState,
-        value: float | None = None,
-        attributes: Mapping[str, Any] | None = None,
-    ) -> None:
-        with self._watch.stage("tell"):
-            self._storage.finish_trial(
-                trial._trial_id,
-                state=state,
-                value=value,
-                attributes={**(attributes or {}), "about": dict(self.about)},
-                owner=owner,
-            )
-
-    def _count_better(self, value: float) -> int:
-        sign = 1.0 if self.settings.direction == "maximize" else -1.0
-        complete = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return sum(
-            sign * (other.value or 0.0) > sign * value and "duplicate_of" not in other.user_attrs
-            for other in complete
-        )
-
-    def _finish_if_duplicate(
-        self, trial: optuna.Trial, params: Mapping[str, Any], owner: Mapping[str, Any]
-    ) -> bool:
-        """Close a proposal that equals a finished trial with that trial's result."""
-        for other in self._study.get_trials(
-            deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
-        ):
-            if other.number != trial.number and other.params == params:
-                known = self._storage.get_trial(trial._trial_id).intermediate_values
-                for step, value in other.intermediate_values.items():
-                    if step not in known:
-                        trial.report(value, step)
-                copied: dict[str, Any] = {"duplicate_of": other.number}
-                if other.state == TrialState.COMPLETE:
-                    # A pruned one has nothing to copy: its weights were never measured.
-                    names = ("best_epoch", "validation", "selection", "weights")
-                    copied |= {name: other.user_attrs.get(name) for name in names}
-                self._finish(trial, owner, other.state, other.value, copied)
-                return True
-        return False
-
-    def _refuse_if_set_aside(self, params: Mapping[str, Any]) -> None:
-        """Raise `TrialFailed` for a proposal whose process has died as often as it may."""
-        for other in self._study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-            if other.user_attrs.get("set_aside") and other.params == params:
-                raise TrialFailed(f"the same as trial {other.number}, which was set aside")
-
     # -- what was cut off ---------------------------------------------------------------------
-
-    def _close(
-        self,
-        trial_id: int,
-        reason: str,
-        *,
-        retry: Mapping[str, Any] | None,
-        attributes: Mapping[str, Any] | None = None,
-    ) -> bool:
-        return self._storage.close_trial(
-            self._study._study_id, trial_id, reason=reason, retry=retry, attributes=attributes
-        )
-
-    def _run_again_or_set_aside(
-        self, trial: optuna.Trial, death: TrialDied, checkpoint: Checkpoint
-    ) -> None:
-        """Queue a trial again whose guarded process died, unless it has so often in one epoch."""
-        reason = f"{death} in epoch {death.epoch}"
-        retry = retry_attributes(
-            trial.number, trial.user_attrs, is_lost=False, death_epoch=death.epoch
-        )
-        if retry is not None:
-            _log.warning("trial %d runs again: %s", trial.number, reason)
-            self._close(trial._trial_id, reason, retry=retry)
-            return
-        reason = f"set aside after {DEATHS_MAX} deaths in one epoch: {reason}"
-        _log.warning("trial %d is %s", trial.number, reason)
-        self._close(trial._trial_id, reason, retry=None, attributes={"set_aside": True})
-        checkpoint.clear()
-
-    def _hand_back(self, trial: optuna.Trial, reason: str) -> None:
-        """Queue a trial again, now or never: who was told to stop must not wait for long."""
-        storage = self._storage
-        self.heed(lambda: None)
-        patient = storage.endurance
-        storage.endurance = replace(patient, outage_seconds=_HAND_BACK_SECONDS)
-        try:
-            self._close(
-                trial._trial_id,
-                reason,
-                retry=retry_attributes(trial.number, trial.user_attrs, is_lost=False),
-            )
-        except (SQLAlchemyError, StorageInternalError):
-            _log.warning("trial %d could not be handed back; it is found later", trial.number)
-        finally:
-            storage.endurance = patient
 
     def reap(self) -> int:
         """Close running trials whose worker is gone, and queue them again; give their count.
@@ -484,7 +329,9 @@ class Search:
                 else f"interrupted: no beat for {beat.age_seconds:.0f} s"
             )
             retry = retry_attributes(beat.number, beat.attributes, is_lost=True)
-            n_reaped += self._close(beat.trial_id, reason, retry=retry)
+            n_reaped += self._storage.close_trial(
+                self._study._study_id, beat.trial_id, reason=reason, retry=retry
+            )
         return n_reaped
 
     def close(self) -> None:
@@ -554,39 +401,3 @@ def _asked_params(trial: FrozenTrial) -> Mapping[str, Any]:
     # A running trial draws its parameters after its slot is taken.
     fixed: Mapping[str, Any] = trial.system_attrs.get("fixed_params", {})
     return {**fixed, **trial.params}
-
-
-def _noted(outcome: TrialOutcome, digest: str, around: Mapping[str, float]) -> dict[str, Any]:
-    return {
-        "best_epoch": outcome.best_epoch,
-        "validation": _without_classes(outcome.validation.as_json()),
-        "selection": _without_classes(outcome.selection.as_json()),
-        "seconds": {**outcome.seconds, **around},
-        "n_parameters": outcome.n_parameters,
-        "programs_compiled": outcome.n_traces,
-        "weights": digest,
-    }
-
-
-def _without_classes(scores: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in scores.items() if name != "per_class"}
-
-
-def check_failures(trials: Sequence[TrialRecord]) -> None:
-    """Raise `TooManyFailures` after 5 failed trials from the start, or 10 in a row."""
-    finished = [record for record in trials if record.state in ("complete", "pruned", "failed")]
-    row: list[TrialRecord] = []
-    for record in reversed(finished):
-        if record.is_retried:
-            continue
-        if record.state != "failed":
-            break
-        row.append(record)
-    from_start = len(row) == sum(not record.is_retried for record in finished)
-    if len(row) >= (FAILURES_FROM_START if from_start else FAILURES_IN_A_ROW):
-        where = "from the start" if from_start else "in a row"
-        reasons = Counter(str(record.attributes.get("failure", "unknown")) for record in row)
-        reason, _ = reasons.most_common(1)[0]
-        raise TooManyFailures(
-            f"{len(row)} trials failed {where}; the commonest reason: {reason.rstrip('.')}."
-        )
