@@ -5,10 +5,10 @@
 The plain loop is what one writes after reading the tutorials of Optuna and Keras, done well: data
 prepared once and given to it, padded to one length; the same network, built and compiled in each
 trial after `clear_session`; `fit` with the same epochs and batch size; macro-F1 on validation
-after each epoch and the best weights kept; the same two phases; a study in SQLite. It may do less
-than tuner: its L1 and L2 spare the embeddings, which Keras could only penalise whole. Contestants
-take turns on the same configurations, drawn by tuner's random sampler. Nothing is pruned and no
-phase ends early, so both train the same number of epochs.
+after each epoch and the best weights kept; the same two phases; a study in SQLite. L1 and L2
+are off in both: tuner penalises an embedding's rows of the batch, Keras could only penalise it
+whole. Contestants take turns on the same configurations, drawn by tuner's random sampler. Nothing
+is pruned and no phase ends early, so both train the same number of epochs.
 """
 
 from __future__ import annotations
@@ -219,7 +219,8 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     backbone, folder = arguments.backbone, arguments.output
     lines = Lines(folder / "plain_loop.jsonl")
-    overrides = [*QUIET.items(), ("model.backbone", backbone)]
+    no_penalties = [("regularization.l1", 0.0), ("regularization.l2", 0.0)]
+    overrides = [*QUIET.items(), ("model.backbone", backbone), *no_penalties]
     bench = open_bench(arguments.study, folder, overrides)
     name = f"{arguments.study}-{backbone}"
     tuner, plain = TunerLoop(bench, folder, name), PlainLoop(bench, folder, f"plain-{name}")
