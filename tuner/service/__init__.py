@@ -8,14 +8,9 @@ from tuner.service.door import add_user, decide_access, read_users, remove_user
 from tuner.service.engines import build_workers
 from tuner.service.label_suspects import suspects_csv
 from tuner.service.local_workers import PARENT_VARIABLE
+from tuner.service.plan import StudyPlan, plan_study
 from tuner.service.replay import replay_trial
-from tuner.service.run_study import (
-    StudyPlan,
-    StudyResult,
-    plan_study,
-    run_study,
-    submit_study,
-)
+from tuner.service.run_study import StudyResult, run_study, submit_study
 from tuner.service.worker import run_worker
 
 __all__ = [

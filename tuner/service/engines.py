@@ -7,8 +7,8 @@ from typing import Literal
 from tuner.errors import ConfigError
 from tuner.search import mask, parse_url
 from tuner.service.local_workers import LocalWorkers
+from tuner.service.plan import StudyPlan
 from tuner.service.ray_workers import RayWorkers
-from tuner.service.run_study import StudyPlan
 from tuner.service.watch import Workers
 
 __all__ = ["Engine", "build_workers"]

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuner.config import Settings, digest, settings_digest
+from tuner.config import Settings
 from tuner.cores import cores
 from tuner.errors import ConfigError, Interrupted, NoCompleteTrial
 from tuner.isolation import Guard, PipelineRecipe
-from tuner.persist import Cache, open_manifest, probe_folder, read_parts
+from tuner.persist import Cache, probe_folder, read_parts
 from tuner.pipeline import Pipeline
 from tuner.records import (
     ConfirmationProgress,
@@ -37,58 +37,30 @@ from tuner.search import (
     edge_warnings,
     mask,
     parameter_importances,
-    parse_url,
-    probe_storage,
     storage_errors,
     why_none_pruned,
 )
 from tuner.search.objective import RunTrial
 from tuner.seeds import Stream, derive_seed
-from tuner.service.check_settings import check_settings
 from tuner.service.collect import (
-    Collected,
-    Sources,
     read_findings,
-    read_sources,
-    split_digest,
-    split_sources,
     store_parts,
 )
 from tuner.service.confirm import Confirmation, ConfirmationPlan, confirm
 from tuner.service.ending import ends_early_rule
 from tuner.service.finish import open_test
 from tuner.service.label_suspects import study_suspects
+from tuner.service.plan import StudyPlan
 from tuner.service.results import Results
 from tuner.service.shared_parts import parts_digest, share_parts
-from tuner.service.study_name import check_study_name
 from tuner.service.versions import code_identity, versions
 from tuner.service.watch import Workers, run_with_workers
 from tuner.service.watchers import Watchers
 from tuner.service.weights import study_blobs
 
-__all__ = ["StudyPlan", "StudyResult", "plan_study", "run_study", "submit_study"]
+__all__ = ["StudyResult", "run_study", "submit_study"]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class StudyPlan:
-    """A study about to run: resolved settings, its name and where everything goes.
-
-    `collected` is None where an earlier run has split the data already.
-    """
-
-    settings: Settings
-    sources: Sources
-    collected: Collected | None
-    name: str
-    storage_url: str
-    output: Path
-
-    @property
-    def folder(self) -> Path:
-        """Run directory."""
-        return self.output / self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,45 +75,6 @@ class StudyResult:
     folder: Path
     best: Mapping[str, Any]
     findings: tuple[Finding, ...]
-
-
-def plan_study(
-    settings: Settings,
-    *,
-    storage_url: str | None,
-    output: Path,
-    study_name: str | None,
-    storage_wait_seconds: float = 0.0,
-) -> StudyPlan:
-    """Read, check and split the data, settle the study's name and places; nothing is written.
-
-    Parameters
-    ----------
-    storage_url
-        None for `<output>/tuner.db`.
-    study_name
-        None for the settings' name and 8 digits of the digest of data and settings.
-    storage_wait_seconds
-        How long a database that is away is waited for.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If settings, URL or data cannot be used.
-    StorageError
-        If the storage cannot be used, or stays away.
-    """
-    url = f"sqlite:///{output / 'tuner.db'}" if storage_url is None else storage_url
-    parse_url(url)
-    probe_storage(url, wait_seconds=storage_wait_seconds)
-    sources = read_sources(settings)
-    identity = digest([sources.fingerprint, settings_digest(settings)])
-    name = study_name or f"{settings.study.name}-{identity[:8]}"
-    check_study_name(name)
-    check_settings(settings)
-    is_split = _is_split(output / name, name, sources, settings)
-    collected = None if is_split else split_sources(sources, settings)
-    return StudyPlan(settings, sources, collected, name, url, output)
 
 
 def run_study(
@@ -464,23 +397,3 @@ def _is_final(
         if (last.get("top"), last.get("seeds")) != (confirmation.top, confirmation.seeds):
             return False
     return bool(written["trials"]["complete"] + written["trials"]["pruned"] == finished)
-
-
-def _is_split(folder: Path, name: str, sources: Sources, settings: Settings) -> bool:
-    """Say whether an earlier run has split these data with these settings."""
-    manifest = open_manifest(folder)
-    if manifest is None:
-        return False
-    origin = manifest["origin"]
-    if manifest["fingerprint"] != sources.fingerprint:
-        raise ConfigError(
-            f"--study-name {name!r}: {folder} holds a study of other data (fingerprint "
-            f"{manifest['fingerprint'][:12]}…, now {sources.fingerprint[:12]}…); choose "
-            "another --study-name or --output."
-        )
-    if sources.ready is None and origin["split_digest"] != split_digest(settings):
-        raise ConfigError(
-            f"--study-name {name!r}: {folder} was split with other settings "
-            f"({origin['split']}); choose another --study-name or --output."
-        )
-    return True

@@ -6,7 +6,7 @@ from tuner.config import Settings
 from tuner.errors import ConfigError
 from tuner.service import build_workers
 from tuner.service.local_workers import LocalWorkers
-from tuner.service.run_study import StudyPlan
+from tuner.service.plan import StudyPlan
 
 
 def plan(url):
