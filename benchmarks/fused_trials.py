@@ -18,6 +18,7 @@ import argparse
 import multiprocessing
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,10 @@ def _work(connection: Any, backbone: str, rows: int) -> None:
     trials = Trials(1, backbone=backbone, rows=rows)
     trials.one_by_one()
     connection.send("ready")
-    while connection.recv():
-        trials.one_by_one()
-        connection.send("done")
+    with suppress(EOFError):  # the measurement is over
+        while connection.recv():
+            trials.one_by_one()
+            connection.send("done")
 
 
 class TwoProcesses:
