@@ -88,3 +88,17 @@ def test_limits_without_isolation_are_refused(tmp_path):
     worker = run_tuner("worker", "--trial-seconds", "5m", cwd=tmp_path)
     assert worker.returncode == 2
     assert "got 300 without it" in worker.stderr
+
+
+def test_memory_limit_without_room_for_the_libraries_is_refused_before_any_trial(tmp_path):
+    write_csv(tmp_path / "reviews.csv", make_rows(60))
+
+    refused = run_tuner(
+        "optimize", "--data", "reviews.csv", "--trials", "2", *SMALL, "--isolate",
+        "--trial-memory", "0.01", cwd=tmp_path,
+    )  # fmt: skip
+
+    assert refused.returncode == 2, refused.stderr
+    assert "execution.trial_memory_gb must leave room" in refused.stderr
+    (study,) = json.loads(run_tuner("status", "--json", cwd=tmp_path).stdout)
+    assert (study["running"], study["failed"], study["finished"]) == (0, 0, 0)

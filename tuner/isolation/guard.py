@@ -51,10 +51,23 @@ class Guard:
     ) -> None:
         self._end_child()
 
-    def runner(self, recipe: Recipe) -> GuardedRun:
-        """Give what runs configurations by a recipe, in the child."""
+    def runner(
+        self, recipe: Recipe, *, stop_requested: StopRequested = lambda: None
+    ) -> GuardedRun:
+        """Give what runs configurations by a recipe, in the child, which learns it at once.
+
+        Raises
+        ------
+        ConfigError
+            If the child has no room within its memory limit: no trial is begun in vain.
+        """
         self._recipes.append(recipe)
-        return GuardedRun(self, len(self._recipes) - 1)
+        number = len(self._recipes) - 1
+        try:
+            self._child_that_knows(number, stop_requested)
+        except ChildDied:
+            self._end_child()  # the first trial finds out, and says so
+        return GuardedRun(self, number)
 
     def run(
         self,

@@ -292,7 +292,7 @@ def _run_trials(
                 ends_early=ends_early,
             )
         else:
-            with _trial_runner(results) as run_trial:
+            with _trial_runner(results, stop_requested) as run_trial:
                 outcome = search.run(
                     run_trial,
                     total=total,
@@ -320,7 +320,7 @@ def _run_trials(
 
 
 @contextmanager
-def _trial_runner(results: Results) -> Iterator[RunTrial]:
+def _trial_runner(results: Results, stop_requested: StopRequested) -> Iterator[RunTrial]:
     """Give what runs configurations: this process, or a guarded child of it."""
     execution = results.settings.execution
     if not execution.isolate:
@@ -328,7 +328,7 @@ def _trial_runner(results: Results) -> Iterator[RunTrial]:
         return
     recipe = PipelineRecipe(results.parts, results.folder.parent / "cache", processes=cores())
     with Guard(execution) as guard:
-        yield guard.runner(recipe)
+        yield guard.runner(recipe, stop_requested=stop_requested)
 
 
 def _finish(

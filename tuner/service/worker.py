@@ -231,7 +231,11 @@ def _join(
         if trainer is None:
             parts = find_parts(name, terms, folder=output / name, blobs=blobs)
             recipe = PipelineRecipe(parts, output / "cache", processes=cores())
-            run_trial: RunTrial = recipe.make() if guard is None else guard.runner(recipe)
+            run_trial: RunTrial = (
+                recipe.make()
+                if guard is None
+                else guard.runner(recipe, stop_requested=stop_requested)
+            )
         else:
             run_trial = trainer(search, terms, output)
         search.about = versions()
