@@ -92,7 +92,10 @@ def test_whole_numbers_and_steps_are_extended_on_their_grid():
 
 
 def test_penalty_at_its_lower_edge_can_also_be_switched_off():
-    (warning,) = warned({"regularization.l1": 1e-8})
+    (warning,) = warned(
+        {"regularization.l1": 1e-8},
+        ("space.regularization.l1", {"low": 1e-8, "high": 1e-4, "log": True}),
+    )
 
     assert warning.sentence.endswith("or switch it off with --set regularization.l1=0.0")
     assert "{low=1e-10,high=0.0001,log=true}" in warning.sentence
