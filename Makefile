@@ -46,7 +46,7 @@ bench-table: $(VENV)/.installed-dev ## Curves of 400 configurations on the sets 
 
 chaos: $(VENV)/.installed-dev ## Kill workers and restart the database while a study runs, on both storages
 	$(BIN)/python -m benchmarks.chaos
-	$(BIN)/python benchmarks/real_kills.py
+	$(BIN)/python -m benchmarks.real_kills
 
 check: lint test test-browser ## All that CI runs
 

@@ -26,10 +26,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from benchmarks.drill_checks import check_end, remember
 from tests.fake_trainer import Quiet, scores
 from tuner.config import load_settings
 from tuner.errors import StorageError
-from tuner.records import TrialOutcome, TrialState
+from tuner.records import TrialOutcome, TrialRecord, TrialState
 from tuner.search import Endurance, Search, StudyTerms, read_trials, storage_errors
 from tuner.service import run_worker
 from tuner.service.versions import code_identity
@@ -108,7 +109,7 @@ class Drill:
     restarts_at: tuple[float, ...] = (0.25, 0.5, 0.75)
     kills: int = 0
     restarts: int = 0
-    seen: dict[int, float | None] = field(default_factory=dict)
+    seen: dict[int, TrialRecord] = field(default_factory=dict)
 
     def run(self, *, seed: int = 0, limit_seconds: float = 7200.0) -> dict[str, object]:
         """Run it to its end and give what is to be said about it."""
@@ -167,29 +168,19 @@ class Drill:
                 trials = read_trials(self.url, STUDY)
         except StorageError:
             return 0  # being restarted
-        ended = {t.number: t.value for t in trials if t.state in ("complete", "pruned")}
-        assert not [n for n in self.seen if n not in ended], "a finished trial was lost"
-        self.seen.update(ended)
-        return len(ended)
+        return remember(self.seen, trials)
 
     def check(self) -> dict[str, object]:
         """Assert all that must hold at the end, and give the counts."""
         trials = read_trials(self.url, STUDY)
-        finished = [t for t in trials if t.state in ("complete", "pruned")]
-        retried = [t for t in trials if t.is_retried]
-        assert len(finished) == self.total, f"{len(finished)} finished, {self.total} asked for"
-        assert not [t for t in trials if t.state in ("running", "waiting")], "a trial is left over"
-        assert not [t for t in trials if t.state == "failed" and not t.is_retried]
-        for trial in finished:
-            assert self.seen.get(trial.number, trial.value) == trial.value
+        n_cut_off = check_end(self.seen, trials, self.total)
+        for trial in self.seen.values():
             assert sorted(trial.intermediate) == list(range(1, EPOCHS + 1)), trial.number
             assert trial.value == trial.intermediate[EPOCHS]
-        origins = [t.origin for t in finished]
-        assert len(set(origins)) == len(origins), "a trial was finished twice"
         redone = check_journal(self.folder / "journal")
         return {
-            "finished": len(finished), "kills": self.kills, "restarts": self.restarts,
-            "trials_cut_off": len(retried), "epochs": self.total * EPOCHS,
+            "finished": len(self.seen), "kills": self.kills, "restarts": self.restarts,
+            "trials_cut_off": n_cut_off, "epochs": self.total * EPOCHS,
             "epochs_begun_again": redone,
         }  # fmt: skip
 

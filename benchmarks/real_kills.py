@@ -1,6 +1,6 @@
 """The kill drill with the real trainer: workers of the quick start die, and nothing may be lost.
 
-    python benchmarks/real_kills.py --kills 20 --every 20 --trials 60
+    python -m benchmarks.real_kills --kills 20 --every 20 --trials 60
 
 `tuner submit` registers the study, two `tuner worker` processes with a thread each serve it, and
 one of them is killed (`kill -9`) every 20 s and started again, until all kills are done; then the
@@ -17,9 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
 
+from benchmarks.drill_checks import check_end, remember
 from tuner.config import Settings
 from tuner.records import TrialRecord
 from tuner.search import read_trials
@@ -40,18 +40,6 @@ def submit(folder: Path, total: int) -> None:
 def start(folder: Path) -> subprocess.Popen[bytes]:
     words = ("worker", "--study-name", STUDY, "--threads", "1", "--quiet")
     return subprocess.Popen(tuner(folder, *words), stderr=subprocess.DEVNULL)
-
-
-def remember(seen: dict[int, TrialRecord], trials: list[TrialRecord]) -> int:
-    """Compare what is finished with what was finished before, and give the count."""
-    ended = {trial.number: trial for trial in trials if trial.state in ("complete", "pruned")}
-    for number, before in seen.items():
-        now = ended.get(number)
-        assert now is not None, f"the finished trial {number} was lost"
-        assert now.value == before.value, number
-        assert now.intermediate == before.intermediate, number
-    seen.update(ended)
-    return len(ended)
 
 
 def assert_no_gap(trial: TrialRecord) -> None:
@@ -83,18 +71,13 @@ def drill(folder: Path, total: int, kills: int, every: float) -> dict[str, int]:
         time.sleep(1.0)
     for worker in workers:
         worker.wait(120)
-    trials = read_trials(url, STUDY)
-    assert remember(seen, trials) == total, f"{len(seen)} finished, {total} asked for"
-    states = Counter("retried" if trial.is_retried else trial.state for trial in trials)
-    assert not states["running"] + states["waiting"] + states["failed"], states
+    n_cut_off = check_end(seen, read_trials(url, STUDY), total)
     for trial in seen.values():
         assert_no_gap(trial)
-    origins = [trial.origin for trial in seen.values()]
-    assert len(set(origins)) == len(origins), "a trial was finished twice"
     epochs = sum(len(trial.intermediate) for trial in seen.values())
     return {
         "asked_for": total, "finished": len(seen), "kills": done,
-        "trials_cut_off": states["retried"], "epochs": epochs,
+        "trials_cut_off": n_cut_off, "epochs": epochs,
     }  # fmt: skip
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 __all__ = ["cores", "thread_environment", "threads"]
 
 _INTRA_OP = "TF_NUM_INTRAOP_THREADS"
 
 
+@cache
 def cores() -> int:
     """Count the cores this process may use: the machine's, its affinity, a container's quota."""
     from joblib import cpu_count

@@ -213,7 +213,7 @@ class ClaimedTrial:
     def _hand_back(self, reason: str) -> None:
         """Queue a trial again, now or never: who was told to stop must not wait for long."""
         trial, storage = self._trial, self._storage
-        storage.check = lambda: None  # type: ignore[method-assign]
+        storage.heed(lambda: None)
         patient = storage.endurance
         storage.endurance = replace(patient, outage_seconds=_HAND_BACK_SECONDS)
         try:

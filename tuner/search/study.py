@@ -143,7 +143,7 @@ class Search:
 
     def heed(self, stop_requested: StopRequested) -> None:
         """Let a signal end the wait for a database that is away."""
-        self._storage.check = stop_requested  # type: ignore[method-assign]
+        self._storage.heed(stop_requested)
 
     # -- terms --------------------------------------------------------------------------------
 

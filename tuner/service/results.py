@@ -27,7 +27,7 @@ from tuner.report import best_params, data_summary, stage_summary, trials_csv
 from tuner.search import all_params, best_trial, count_trials
 from tuner.service.label_suspects import SUSPECTS_FILE, LabelSuspects, suspects_csv
 from tuner.service.versions import versions
-from tuner.service.weights import BlobTrials, drop_weights
+from tuner.service.weights import BlobTrials
 
 __all__ = ["Results"]
 
@@ -104,12 +104,7 @@ class Results:
             best = best_trial(trials, self.settings.direction)
             if best is not None and best.number != self._written_best:
                 self._write_best(best, trials, outcome="running", test=None, baselines={})
-            drop_weights(
-                self._blobs,
-                trials,
-                self.settings.direction,
-                n_kept=self.settings.workers.weights_kept,
-            )
+            self.trial_store.drop_weights(trials, self.settings.direction)
             if time.monotonic() - self._tables_written > self._table_pause:
                 self.write_tables(trials, outcome="running")
 

@@ -42,10 +42,7 @@ from tuner.search import (
 )
 from tuner.search.objective import RunTrial
 from tuner.seeds import Stream, derive_seed
-from tuner.service.collect import (
-    read_findings,
-    store_parts,
-)
+from tuner.service.collect import read_findings, store_parts
 from tuner.service.confirm import Confirmation, ConfirmationPlan, confirm
 from tuner.service.ending import ends_early_rule
 from tuner.service.finish import open_test
@@ -216,13 +213,7 @@ def _open_results(plan: StudyPlan, search: Search, *, total: int, blobs: BlobPla
     if plan.collected is not None:
         store_parts(plan.folder, plan.collected, plan.settings)
     parts = read_parts(plan.folder)
-    terms = _open_to_workers(
-        search,
-        parts,
-        total=total,
-        blobs=blobs,
-        weights_kept=plan.settings.workers.weights_kept,
-    )
+    terms = _open_to_workers(search, parts, total=total, blobs=blobs)
     cache = Cache(plan.output / "cache")
     return Results(
         plan.folder,
@@ -238,7 +229,7 @@ def _open_results(plan: StudyPlan, search: Search, *, total: int, blobs: BlobPla
 
 
 def _open_to_workers(
-    search: Search, parts: SearchParts, *, total: int, blobs: BlobPlace, weights_kept: int
+    search: Search, parts: SearchParts, *, total: int, blobs: BlobPlace
 ) -> StudyTerms:
     """Write down what workers go by; the place of the blobs stays as it was first chosen."""
     before = search.terms()
@@ -247,7 +238,7 @@ def _open_to_workers(
         blobs=blobs if before is None else before.blobs,
         parts_digest=parts_digest(parts),
         code=code_identity(),
-        weights_kept=weights_kept,
+        weights_kept=search.settings.workers.weights_kept,
     )
     if terms.blobs == "database":
         share_parts(parts, search.table_blobs())

@@ -11,7 +11,7 @@ from tuner.records import TrialOutcome, TrialRecord
 from tuner.search import Search, StudyTerms, best_trial, top_trials
 from tuner.service.checkpoints import BlobCheckpoint, SaveCost
 
-__all__ = ["CHECKPOINT_SECONDS", "BlobTrials", "drop_weights", "study_blobs"]
+__all__ = ["CHECKPOINT_SECONDS", "BlobTrials", "study_blobs"]
 
 CHECKPOINT_SECONDS = 10.0
 
@@ -29,7 +29,7 @@ class BlobTrials:
     Parameters
     ----------
     n_kept
-        Best trials whose weights are kept, see `drop_weights`.
+        Best trials whose weights are kept; may be set anew while the study runs.
     checkpoint_seconds
         Work of a trial that may be lost, see `BlobCheckpoint`.
     """
@@ -42,7 +42,7 @@ class BlobTrials:
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         self._blobs = blobs
-        self._n_kept = n_kept
+        self.n_kept = n_kept
         self._checkpoint_seconds = checkpoint_seconds
         self._save_cost = SaveCost()
 
@@ -50,7 +50,7 @@ class BlobTrials:
         """Give the digest of a trial's weights, under which they lie if they can still win."""
         content = pack_arrays(outcome.weights)
         key = hashlib.sha256(content).hexdigest()
-        if n_better < self._n_kept:
+        if n_better < self.n_kept:
             self._blobs.put(key, content)
         return key
 
@@ -64,24 +64,21 @@ class BlobTrials:
             cost=self._save_cost,
         )
 
+    def drop_weights(self, trials: Sequence[TrialRecord], direction: str) -> None:
+        """Let go what can no longer win the confirmation, nor be compared with its winner.
 
-def drop_weights(
-    blobs: BlobStore, trials: Sequence[TrialRecord], direction: str, *, n_kept: int
-) -> None:
-    """Let go what can no longer win the confirmation, nor be compared with its winner.
-
-    The weights of the `n_kept` best trials, of trial 0 and of running trials stay.
-    """
-    best = best_trial(trials, direction)
-    kept_trials = [
-        *(trial for trial in trials if trial.origin == 0),
-        *top_trials(trials, direction, n_kept),
-        *([] if best is None else [best]),
-    ]
-    kept = {trial.attributes.get("weights") for trial in kept_trials}
-    known = set(blobs.keys())
-    for trial in trials:
-        digest = trial.attributes.get("weights")
-        # A running trial's weights lie here before it is told; they may yet win.
-        if trial.state != "running" and digest in known and digest not in kept:
-            blobs.delete(str(digest))
+        The weights of the `n_kept` best trials, of trial 0 and of running trials stay.
+        """
+        best = best_trial(trials, direction)
+        kept_trials = [
+            *(trial for trial in trials if trial.origin == 0),
+            *top_trials(trials, direction, self.n_kept),
+            *([] if best is None else [best]),
+        ]
+        kept = {trial.attributes.get("weights") for trial in kept_trials}
+        known = set(self._blobs.keys())
+        for trial in trials:
+            digest = trial.attributes.get("weights")
+            # A running trial's weights lie here before it is told; they may yet win.
+            if trial.state != "running" and digest in known and digest not in kept:
+                self._blobs.delete(str(digest))

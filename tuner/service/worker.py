@@ -14,7 +14,6 @@ from tuner.config import ExecutionSettings
 from tuner.cores import cores
 from tuner.errors import ConfigError, DataError, StorageError, TooManyFailures
 from tuner.isolation import Guard, PipelineRecipe
-from tuner.persist import BlobStore
 from tuner.records import Progress, StopRequested
 from tuner.search import (
     Endurance,
@@ -29,7 +28,7 @@ from tuner.search import (
 from tuner.search.objective import RunTrial
 from tuner.service.shared_parts import find_parts
 from tuner.service.versions import code_identity, versions
-from tuner.service.weights import CHECKPOINT_SECONDS, BlobTrials, drop_weights, study_blobs
+from tuner.service.weights import CHECKPOINT_SECONDS, BlobTrials, study_blobs
 
 __all__ = ["run_worker"]
 
@@ -47,7 +46,6 @@ class _Joined:
 
     search: Search
     terms: StudyTerms
-    blobs: BlobStore
     store: BlobTrials
     run_trial: RunTrial
 
@@ -63,6 +61,7 @@ class _Joined:
     def run_one(self, progress: Progress, stop_requested: StopRequested) -> bool:
         terms = self.search.terms() or self.terms
         check_failures(self.search.trials())
+        self.store.n_kept = terms.weights_kept
         has_run = self.search.run_one(
             self.run_trial,
             total=terms.total,
@@ -71,13 +70,8 @@ class _Joined:
             store=self.store,
         )
         if has_run:
-            settings = self.search.settings
-            drop_weights(
-                self.blobs,
-                self.search.trials(),
-                settings.direction,
-                n_kept=terms.weights_kept,
-            )
+            direction = self.search.settings.direction
+            self.store.drop_weights(self.search.trials(), direction)
         return has_run
 
 
@@ -244,7 +238,7 @@ def _join(
         raise
     _log.info("joined study %s", name)
     store = BlobTrials(blobs, n_kept=terms.weights_kept, checkpoint_seconds=checkpoint_seconds)
-    return _Joined(search, terms, blobs, store, run_trial)
+    return _Joined(search, terms, store, run_trial)
 
 
 def _wait_for_terms(search: Search, stop_requested: StopRequested) -> StudyTerms:

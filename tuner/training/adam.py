@@ -63,6 +63,7 @@ class Adam:
             )
             for name, variable, _ in variables
         }
+        self._table_state: Any = self._state.get(table or "")
         self._step = tf.Variable(0.0, trainable=False)
 
     def reset(self) -> None:
@@ -94,12 +95,12 @@ class Adam:
         momentum
             Scalar tensor, 1.0 or 0.0, see the class.
         """
-        state = tf.gather(self._state[self._table or ""], rows)
+        state = tf.gather(self._table_state, rows)
         return TouchedRows(rows, *_moved_on(tf.gather(table, rows), state, self._step, momentum))
 
     def settle(self, table: Any) -> None:
         """Move all rows of the table on to the last step, in place."""
-        state = self._state[self._table or ""]
+        state = self._table_state
         new, new_state = _moved_on(table, state, self._step, 1.0)
         table.assign(new)
         state.assign(new_state)

@@ -133,17 +133,18 @@ class Course:
                 self._best_value = self._sign * value
                 self.best_epoch = epoch
                 self.best_validation = validation
-                with self._stage("keep"):
+                with self.stage("keep"):
                     keep(epoch)
             place.count(epoch, self._sign * value)
-            with self._stage("report"):
+            with self.stage("report"):
                 self._report(epochs_completed=epoch, value=value)
             if self._checkpoint is not None and self._checkpoint.is_due():
-                with self._stage("checkpoint"):
+                with self.stage("checkpoint"):
                     self._checkpoint.save(TrialState(state(), self._about(), epoch))
 
     @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure a stage; one entered several times adds up."""
         started = time.perf_counter()
         yield
         self.seconds[name] += time.perf_counter() - started

@@ -9,7 +9,7 @@ from tuner.cli.main import cli, run_command
 from tuner.config import Settings
 from tuner.persist import FolderBlobs
 from tuner.records import TrialRecord
-from tuner.service.weights import BlobTrials, drop_weights
+from tuner.service.weights import BlobTrials
 
 
 def trial(number, value, state="complete"):
@@ -28,7 +28,7 @@ def test_the_best_trial_0_and_running_ones_keep_theirs(tmp_path, n_kept, stay):
     for each in trials:
         blobs.put(each.attributes["weights"], b"")
 
-    drop_weights(blobs, trials, "maximize", n_kept=n_kept)
+    BlobTrials(blobs, n_kept=n_kept).drop_weights(trials, "maximize")
 
     assert blobs.keys() == stay
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,14 +112,14 @@ class _EncoderTrial:
 
     def run(self) -> TrialOutcome:
         traces = self.program.n_traces
-        with self._stage("prepare"):
+        with self.course.stage("prepare"):
             self.program.reset(self.data.texts, seed=self.seeds.weights)
             self.course.resume(self._load_state)
         if self.course.phase != "fine_tune":
             self._probe()
             self.program.load(self.best_weights, self.data.texts)
         self._fine_tune()
-        with self._stage("re_evaluate"):
+        with self.course.stage("re_evaluate"):
             cut = self.program.load(self.best_weights, self.data.texts)
             selection = self._scores(self.data.selection, cut)
         return self.course.outcome(
@@ -130,12 +128,6 @@ class _EncoderTrial:
             n_parameters=self.program.n_parameters,
             n_traces=self.program.n_traces - traces,
         )
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.course.seconds[name] += time.perf_counter() - started
 
     def _state(self) -> dict[str, npt.NDArray[Any]]:
         cut = self._top if self.course.phase == "train" else self.settings.model.frozen_depth
@@ -158,7 +150,7 @@ class _EncoderTrial:
 
     def _probe(self) -> None:
         training = self.settings.training
-        with self._stage("prefix"):
+        with self.course.stage("prefix"):
             features = self.prefix.pooled(
                 self.settings.model.pooling, stop_requested=self.stop_requested
             )[self.data.train.rows]
@@ -171,7 +163,7 @@ class _EncoderTrial:
         def train(epoch: int) -> float:
             done = (epoch - 1) / n_epochs
             factor = 1.0 - done if training.schedule == "linear" else 1.0
-            with self._stage("train"):
+            with self.course.stage("train"):
                 return self._probe_epoch(inputs, epoch, numbers, factor)
 
         self._run(last=n_epochs, train=train, cut_of=lambda _: self._top)
@@ -217,7 +209,7 @@ class _EncoderTrial:
                 return depth
             return cut_of_epoch(turn, epochs=n_epochs, frozen_depth=depth, n_groups=self._top)
 
-        with self._stage("prefix"):
+        with self.course.stage("prefix"):
             for cut in sorted({cut_of(turn) for turn in range(1, n_epochs + 1)} - {self._top}):
                 self.prefix.prepare(cut, stop_requested=self.stop_requested)
         if self.course.begins("fine_tune", first=training.epochs + 1):
@@ -226,7 +218,7 @@ class _EncoderTrial:
 
         def train(epoch: int) -> float:
             turn = epoch - training.epochs
-            with self._stage("fine_tune"):
+            with self.course.stage("fine_tune"):
                 return self._fine_tune_epoch(turn, cut_of(turn), numbers)
 
         self._run(
@@ -291,7 +283,7 @@ class _EncoderTrial:
         self, *, last: int, train: Callable[[int], float], cut_of: Callable[[int], int]
     ) -> None:
         def validate(epoch: int) -> Scores:
-            with self._stage("validate"):
+            with self.course.stage("validate"):
                 return self._scores(self.data.validation, cut_of(epoch))
 
         def keep(epoch: int) -> None:
