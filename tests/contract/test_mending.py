@@ -56,15 +56,18 @@ def test_blobs_are_whole_or_absent_and_replaced(study):
     content = bytes(range(256)) * 1000
 
     assert blobs.get("a") is None
+    assert not blobs.has("a")
     blobs.put("a", b"old")
     blobs.put("a", content)
     blobs.put("b", b"")
     assert blobs.get("a") == content
     assert blobs.get("b") == b""
+    assert blobs.has("a")
     assert blobs.keys() == ["a", "b"]
     blobs.delete("a")
     blobs.delete("never there")
     assert blobs.keys() == ["b"]
+    assert not blobs.has("a")
 
 
 def test_damaged_blob_counts_as_absent(study):

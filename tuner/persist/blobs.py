@@ -26,6 +26,9 @@ class BlobStore(Protocol):
     def get(self, key: str) -> bytes | None:
         """Read a blob; None where there is none or it is damaged."""
 
+    def has(self, key: str) -> bool:
+        """Say whether there is a blob, whole or damaged, without reading it."""
+
     def delete(self, key: str) -> None:
         """Remove a blob if it is there."""
 
@@ -60,6 +63,10 @@ class FolderBlobs:
         if hashlib.sha256(content).digest() != stored[:_CHECKSUM_BYTES]:
             return None
         return content
+
+    def has(self, key: str) -> bool:
+        """Say whether there is a blob, whole or damaged, without reading it."""
+        return self._path(key).is_file()
 
     def delete(self, key: str) -> None:
         """Remove a blob if it is there."""

@@ -72,6 +72,10 @@ class TableBlobs:
             return None
         return bytes(row[0].content)
 
+    def has(self, key: str) -> bool:
+        """Say whether there is a blob, whole or damaged, without reading it."""
+        return bool(self._read(sqlalchemy.select(_blobs.c.key).where(self._is(key))))
+
     def delete(self, key: str) -> None:
         """Remove a blob if it is there."""
 

@@ -212,18 +212,24 @@ class Results:
         return self.pipeline.stored_model(settings, weights, dict(about))
 
     def check_weights(self, best: TrialRecord | None) -> None:
-        """Raise `StorageError` if the weights of the study's best trial so far are not here."""
-        if best is not None:
-            self._weights(best)
+        """Raise `StorageError` if the weights of the study's best trial so far are not here.
+
+        They are looked for, not read: tens of MB, perhaps from a database far away.
+        """
+        if best is not None and not self._blobs.has(str(best.attributes.get("weights"))):
+            raise self._missing(best)
 
     def _weights(self, trial: TrialRecord) -> bytes:
         content = self._blobs.get(str(trial.attributes.get("weights")))
         if content is None:
-            raise StorageError(
-                f"{self.folder}/blobs: the weights of trial {trial.number} are missing. "
-                "Continue the study with the --output it was begun with."
-            )
+            raise self._missing(trial)
         return content
+
+    def _missing(self, trial: TrialRecord) -> StorageError:
+        return StorageError(
+            f"{self.folder}/blobs: the weights of trial {trial.number} are missing or damaged. "
+            "Continue the study with the --output it was begun with."
+        )
 
     def read_best(self) -> dict[str, Any] | None:
         """Read `best_params.json`; None where there is none."""

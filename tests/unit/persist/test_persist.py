@@ -85,6 +85,15 @@ def test_damaged_blob_counts_as_absent(tmp_path):
     assert blobs.get("nowhere") is None
 
 
+def test_blob_is_there_from_its_writing_to_its_removal(tmp_path):
+    blobs = FolderBlobs(tmp_path)
+    assert not blobs.has("k")
+    blobs.put("k", b"")
+    assert blobs.has("k")
+    blobs.delete("k")
+    assert not blobs.has("k")
+
+
 def test_same_arrays_give_the_same_bytes():
     arrays = {
         "a/b": np.arange(3, dtype=np.float32), "c": np.ones((2, 2), np.int32).T,
