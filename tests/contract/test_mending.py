@@ -149,7 +149,8 @@ def test_copied_studies_are_the_same_and_go_on(study, url, tmp_path):
 
     (copied,) = copy_studies(url, target)
 
-    assert copied == {"study": "s", "trials": 5, "blobs": 1}
+    assert (copied.name, copied.n_trials, copied.n_blobs) == ("s", 5, 1)
+    assert not copied.is_in_folder
     assert read_trials(target, "s") == read_trials(url, "s")[:4]
     joined = Search.join(target, "s")
     assert joined.table_blobs().get("weights") == b"w" * 1000

@@ -6,12 +6,16 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tuner.cli.options import default_storage, output_option, storage_option
 from tuner.errors import ConfigError
 from tuner.masking import mask_url
+
+if TYPE_CHECKING:
+    from tuner.search import CopiedStudy
 
 __all__ = ["storage", "url_of"]
 
@@ -100,11 +104,14 @@ def check(*, fix: bool, output: Path, storage: str | None, as_json: bool) -> int
 @storage.command()
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
-def copy(*, source: str, target: str) -> None:
-    """Copy all studies, with blobs, from one storage to another.
+@output_option
+def copy(*, source: str, target: str, output: Path) -> None:
+    """Copy all studies, with their blobs in the storage, from one storage to another.
 
     FROM and TO are URLs without a password, env:NAME for an environment variable that holds a
-    URL, or file:PATH for a file that does.
+    URL, or file:PATH for a file that does. Run directories stay where they are, and a study and
+    its copy have the same one: go on with one of them only. Where data and weights lie there too
+    (--blobs folder), this says whether they are found below --output.
 
     Example: tuner storage copy sqlite:///runs/tuner.db env:OPTUNA_STORAGE
     """
@@ -114,6 +121,24 @@ def copy(*, source: str, target: str) -> None:
     with storage_errors(from_url), storage_errors(to_url):
         copied = copy_studies(from_url, to_url)
     for study in copied:
-        click.echo(f"{study['study']}: {study['trials']} trials, {study['blobs']} blobs")
+        click.echo(f"{study.name}: {study.n_trials} trials, {study.n_blobs} blobs")
+        if study.is_in_folder:
+            click.echo(f"{study.name}: {_where_the_rest_is(study, output)}")
     if not copied:
         click.echo("there is no study to copy")
+
+
+def _where_the_rest_is(study: CopiedStudy, output: Path) -> str:
+    """Say where a copied study finds what lies in its run directory."""
+    from tuner.persist import FolderBlobs, open_manifest
+
+    folder = output / study.name
+    what = "data, weights and checkpoints are not copied, since they lie in its run directory"
+    manifest = open_manifest(folder)
+    if manifest is None or manifest["fingerprint"] != study.fingerprint:
+        return f"{what}, and {folder} is not that: bring it there from where the study was begun"
+    if study.best_weights is not None and not FolderBlobs(folder / "blobs").has(
+        study.best_weights
+    ):
+        return f"{what}, and {folder} has no weights of its best trial: bring them there"
+    return f"{what}: go on with --output {output}, elsewhere with a copy of {folder}"

@@ -2,7 +2,7 @@
 
 from tuner.search.artifacts import artifact_store
 from tuner.search.checking import Flaw, check_storage
-from tuner.search.copying import copy_studies
+from tuner.search.copying import CopiedStudy, copy_studies
 from tuner.search.edges import EdgeWarning, edge_warnings
 from tuner.search.endurance import Endurance
 from tuner.search.failures import check_failures
@@ -34,6 +34,7 @@ from tuner.search.terms import BlobPlace, StudyTerms
 
 __all__ = [
     "BlobPlace",
+    "CopiedStudy",
     "EdgeWarning",
     "EndsEarly",
     "Endurance",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -12,21 +13,37 @@ from optuna.trial import FrozenTrial, TrialState
 from tuner.errors import ConfigError
 from tuner.search.blob_table import TableBlobs, has_blobs
 from tuner.search.enduring import EnduringStorage
+from tuner.search.freeze import freeze
+from tuner.search.reading import best_trial
 from tuner.search.storage import close_storage, mask, open_storage
+from tuner.search.terms import read_terms
 
-__all__ = ["copy_studies"]
+__all__ = ["CopiedStudy", "copy_studies"]
 
 
-def copy_studies(source_url: str, target_url: str) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class CopiedStudy:
+    """A study that was copied.
+
+    `n_trials` and `n_blobs` count what has been; `is_in_folder` says that its data, weights and
+    checkpoints lie in its run directory, and so were not. There are the data of `fingerprint`,
+    and the blob `best_weights` (None before the first complete trial).
+    """
+
+    name: str
+    n_trials: int
+    n_blobs: int
+    is_in_folder: bool
+    fingerprint: str | None
+    best_weights: str | None
+
+
+def copy_studies(source_url: str, target_url: str) -> list[CopiedStudy]:
     """Copy every study of a storage, with attributes, trials by number, and blobs.
 
     Trials keep their numbers, values, curves and times. A running one is copied as queued again:
-    its worker does not know the new storage.
-
-    Returns
-    -------
-    list of dict
-        `study`, `trials` and `blobs` of each.
+    its worker does not know the new storage. Blobs in a folder stay there: they are found by the
+    name of the study, in whatever storage that is.
 
     Raises
     ------
@@ -51,9 +68,10 @@ def copy_studies(source_url: str, target_url: str) -> list[dict[str, Any]]:
         return [_copy_study(source, target, study) for study in studies]
 
 
-def _copy_study(source: EnduringStorage, target: EnduringStorage, study: Any) -> dict[str, Any]:
+def _copy_study(source: EnduringStorage, target: EnduringStorage, study: Any) -> CopiedStudy:
     study_id = target.create_new_study(study.directions, study.study_name)
     trials = source.get_all_trials(study._study_id)
+    best = best_trial([freeze(trial) for trial in trials], study.directions[0].name.lower())
     for trial in trials:
         RDBStorage.create_new_trial(target, study_id, _whole(trial))
     n_blobs = 0
@@ -70,7 +88,15 @@ def _copy_study(source: EnduringStorage, target: EnduringStorage, study: Any) ->
     # Last: a copy that was cut off is none that a worker would join.
     for name, value in sorted(study.user_attrs.items(), key=lambda item: "digest" in item[0]):
         target.set_study_user_attr(study_id, name, value)
-    return {"study": study.study_name, "trials": len(trials), "blobs": n_blobs}
+    terms = read_terms(study.user_attrs)
+    return CopiedStudy(
+        study.study_name,
+        n_trials=len(trials),
+        n_blobs=n_blobs,
+        is_in_folder=terms is not None and terms.blobs == "folder",
+        fingerprint=study.user_attrs.get("fingerprint"),
+        best_weights=None if best is None else best.attributes.get("weights"),
+    )
 
 
 def _whole(trial: FrozenTrial) -> FrozenTrial:
