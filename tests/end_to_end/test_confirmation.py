@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 
+import psutil
 import pytest
 
 from tests.conftest import SMALL, command, environment, make_rows, run_tuner, write_csv
@@ -48,6 +49,31 @@ def test_winner_has_the_best_mean_over_fresh_seeds(confirmed):
     assert found["optimism"] == pytest.approx(best["objective"]["value"] - found["mean"])
     assert best["search_best"]["value"] >= best["objective"]["value"]
     assert "6 runs, about" in result.stderr
+
+
+def test_confirmation_in_a_guarded_child_that_is_killed_once_gives_the_same(confirmed, tmp_path):
+    folder, table, _ = confirmed
+    process = subprocess.Popen(
+        command(*arguments(table), "--isolate"), cwd=tmp_path, env=environment(), text=True,
+        stderr=subprocess.PIPE, encoding="utf-8",
+    )  # fmt: skip
+    for line in process.stderr:
+        if "confirming trial" in line:
+            (child,) = [
+                found
+                for found in psutil.Process(process.pid).children()
+                if "tuner.isolation.child" in found.cmdline()
+            ]
+            child.send_signal(signal.SIGSEGV)
+            break
+    rest = process.communicate(timeout=200)[1]
+
+    assert process.returncode == 0, rest
+    assert "runs again: its process was ended by SIGSEGV" in rest
+    here, there = (read(where, "best_params.json")["confirmation"] for where in (folder, tmp_path))
+    assert there.pop("seconds") > 0
+    assert here.pop("seconds") > 0
+    assert there == here
 
 
 def test_every_headline_has_an_interval_a_baseline_and_a_verdict(confirmed):

@@ -59,7 +59,13 @@ def _show_confirmation(best: Mapping[str, Any]) -> None:
     )
     first = best["search_best"]
     if first["trial"] != best["trial"]:
+        lost = {run["trial"]: run["reason"] for run in found.get("lost_runs", ())}
+        reason = lost.get(first["trial"])
         click.echo(
             f"  (best of the search was trial {first['trial']} with {first['value']:.4f}; "
-            "its mean was lower)"
+            + (
+                "its mean was lower)"
+                if reason is None
+                else f"it could not be confirmed: {reason})"
+            )
         )

@@ -119,12 +119,15 @@ def _run(link: _Link, run_trial: Callable[..., TrialOutcome], order: Run) -> Tri
     def report(*, epochs_completed: int, value: float) -> None:
         link.ask(Ask("report", (epochs_completed, value)))
 
+    # Only the recipe of a study has folds.
+    on_fold = {} if order.fold is None else {"fold": order.fold}
     return run_trial(
         order.settings,
         seeds=order.seeds,
         report=report,
         stop_requested=link.stop_requested,
         checkpoint=_RemoteCheckpoint(link) if order.has_checkpoint else None,
+        **on_fold,
     )
 
 

@@ -16,6 +16,7 @@ from tuner.errors import ConfigError, TrialDied, TrialFailed
 from tuner.isolation.messages import Answer, Ask, Ended, Learn, Log, Ready, Run, Stop
 from tuner.isolation.process import ChildDied, ChildProcess
 from tuner.isolation.recipe import Recipe
+from tuner.pipeline import Fold
 from tuner.records import Checkpoint, Report, StopRequested, TrialOutcome, TrialSeeds
 
 __all__ = ["Guard", "GuardedRun"]
@@ -78,13 +79,14 @@ class Guard:
         report: Report,
         stop_requested: StopRequested,
         checkpoint: Checkpoint | None,
+        fold: Fold | None,
     ) -> TrialOutcome:
         """Run a configuration by a recipe, see `GuardedRun`."""
         desk = _Desk(report, checkpoint)
         try:
             child = self._child_that_knows(number, stop_requested)
             self._is_busy = True
-            child.send(Run(number, settings, seeds, checkpoint is not None))
+            child.send(Run(number, settings, seeds, checkpoint is not None, fold))
             ended = self._attend(child, desk, stop_requested)
             self._is_busy = False
         except ChildDied as death:
@@ -184,7 +186,7 @@ class Guard:
 
 
 class GuardedRun:
-    """Runs configurations by one recipe in the guard's child; called as `Pipeline.run_trial`.
+    """Runs configurations by one recipe in the guard's child; called as `StudyTrials.run_trial`.
 
     Raises
     ------
@@ -206,6 +208,7 @@ class GuardedRun:
         report: Report,
         stop_requested: StopRequested,
         checkpoint: Checkpoint | None = None,
+        fold: Fold | None = None,
     ) -> TrialOutcome:
         """Run one configuration once."""
         return self._guard.run(
@@ -215,6 +218,7 @@ class GuardedRun:
             report=report,
             stop_requested=stop_requested,
             checkpoint=checkpoint,
+            fold=fold,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tuner.config import Settings
 from tuner.isolation.recipe import Recipe
+from tuner.pipeline import Fold
 from tuner.records import TrialOutcome, TrialSeeds
 
 __all__ = ["Answer", "Ask", "Ended", "Learn", "Log", "Ready", "Run", "Stop"]
@@ -23,12 +24,13 @@ class Learn:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """To the child: run one trial by a recipe."""
+    """To the child: run one trial by a recipe; on a fold where one is given."""
 
     number: int
     settings: Settings
     seeds: TrialSeeds
     has_checkpoint: bool
+    fold: Fold | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tuner.persist import Cache
-from tuner.pipeline import Pipeline
+from tuner.pipeline import Pipeline, StudyTrials
 from tuner.records import SearchParts, TrialOutcome
 
 __all__ = ["PipelineRecipe", "Recipe"]
@@ -18,7 +18,7 @@ class Recipe(Protocol):
     """Travels to the child and is made there; it has to be picklable."""
 
     def make(self) -> Callable[..., TrialOutcome]:
-        """Give what runs a configuration, with the arguments of `Pipeline.run_trial`."""
+        """Give what runs a configuration, with the arguments of `StudyTrials.run_trial`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +43,5 @@ class PipelineRecipe:
         """Build the pipeline, and load what its first trial would load otherwise."""
         import tuner.training  # noqa: F401 - takes seconds, which are no trial's
 
-        return Pipeline(self.parts, Cache(self.cache), processes=self.processes).run_trial
+        pipeline = Pipeline(self.parts, Cache(self.cache), processes=self.processes)
+        return StudyTrials(pipeline).run_trial

@@ -1,6 +1,7 @@
 """The straight line from documents to a measured classifier; it knows no Optuna."""
 
 from tuner.pipeline.model import Model, load_model
+from tuner.pipeline.study_trials import Fold, StudyTrials
 from tuner.pipeline.trials import Pipeline, Prepared
 
-__all__ = ["Model", "Pipeline", "Prepared", "load_model"]
+__all__ = ["Fold", "Model", "Pipeline", "Prepared", "StudyTrials", "load_model"]

@@ -6,7 +6,7 @@ import logging
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -25,8 +25,9 @@ from tuner.records import (
 from tuner.search import Search, top_trials
 from tuner.seeds import Stream, derive_seed
 from tuner.service.folds import Folds
-from tuner.service.race import Contender, Race, RunOnce
+from tuner.service.race import Contender, LostRun, Race, RunOnce
 from tuner.service.results import Results
+from tuner.service.runners import Runner
 
 __all__ = ["Confirmation", "ConfirmationPlan", "confirm", "kind_for", "n_folds_for"]
 
@@ -49,12 +50,14 @@ class Confirmation:
     """What the confirmation found.
 
     `kind` is "seeds" (the same split, fresh seeds) or "cross_validation" (fresh seeds and folds);
-    `contenders` come in the order of the search, the winner among them.
+    `contenders` come in the order of the search, the winner among them; `lost` are runs that
+    came to nothing.
     """
 
     kind: str
     plan: ConfirmationPlan
     contenders: tuple[Contender, ...]
+    lost: tuple[LostRun, ...]
     winner: Contender
     seconds: float
     direction: str
@@ -85,6 +88,7 @@ class Confirmation:
             "winner_mean": self.winner.mean,
             "optimism": sign * (search_value - mean),
             "runs": sum(len(contender.values) for contender in self.contenders),
+            "lost_runs": [asdict(run) for run in self.lost],
             "seconds": round(self.seconds, 1),
             "trials": [
                 {
@@ -124,6 +128,7 @@ def confirm(
     results: Results,
     plan: ConfirmationPlan,
     *,
+    runner: Callable[[], Runner],
     progress: ConfirmationProgress,
     stop_requested: StopRequested,
     time_is_up: Callable[[], bool] = lambda: False,
@@ -135,6 +140,8 @@ def confirm(
 
     Parameters
     ----------
+    runner
+        Gives what runs configurations; asked only when something is left to run.
     progress
         Hears of every run.
     time_is_up
@@ -155,13 +162,13 @@ def confirm(
     if not candidates:
         return None
     kind = kind_for(results.parts)
-    runner = _runner(kind, results)
+    run_once = _run_once(kind, results, runner)
     with _one_process(results, stop_requested):
         done = search.confirmations()
         race = Race(
             settings,
             kind,
-            runner,
+            run_once,
             done=done,
             note=search.note_confirmation,
             progress=progress,
@@ -171,14 +178,25 @@ def confirm(
         mine = {race.key(trial, n) for trial in candidates for n in range(plan.seeds)}
         _say_cost(candidates, plan, kind, len(mine & set(done)), progress)
         contenders = race.run(candidates, plan.seeds)
+        lost = race.lost(candidates, plan.seeds)
     if not contenders:
+        _log.warning(
+            "none of the best %d trials could be confirmed: the best one of the search is taken",
+            len(candidates),
+        )
         return None
     sign = 1.0 if settings.direction == "maximize" else -1.0
     most = max(len(contender.values) for contender in contenders)
     finalists = [contender for contender in contenders if len(contender.values) == most]
     winner = max(finalists, key=lambda c: (sign * c.mean, -c.trial.number))
     return Confirmation(
-        kind, plan, tuple(contenders), winner, race.seconds(contenders), settings.direction
+        kind,
+        plan,
+        tuple(contenders),
+        tuple(lost),
+        winner,
+        race.seconds(contenders),
+        settings.direction,
     )
 
 
@@ -215,20 +233,20 @@ def _seeds(settings: Settings, repetition: int) -> TrialSeeds:
     )
 
 
-def _runner(kind: str, results: Results) -> RunOnce:
+def _run_once(kind: str, results: Results, runner: Callable[[], Runner]) -> RunOnce:
     n_folds = n_folds_for(results.parts)
     seed = derive_seed(results.settings.study.seed, 0, Stream.FOLDS)
-    folds = Folds(results.pipeline, n_folds, seed=seed) if kind == "cross_validation" else None
+    folds = Folds(results.parts, n_folds, seed=seed) if kind == "cross_validation" else None
 
     def run_once(
         settings: Settings, *, repetition: int, stop_requested: StopRequested
     ) -> TrialOutcome:
-        pipeline = results.pipeline if folds is None else folds.pipeline(repetition % n_folds)
-        return pipeline.run_trial(
+        return runner()(
             settings,
             seeds=_seeds(results.settings, repetition),
             report=_unheard,
             stop_requested=stop_requested,
+            fold=None if folds is None else folds.fold(repetition % n_folds),
         )
 
     return run_once

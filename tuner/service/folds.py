@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tuner.corpus import duplicate_key, near_duplicate_groups
-from tuner.pipeline import Pipeline
-from tuner.records import Document, SearchParts
+from tuner.pipeline import Fold
+from tuner.records import SearchParts
 from tuner.split import assign_parts
 
 __all__ = ["Folds"]
@@ -19,57 +19,45 @@ class Folds:
 
     Parameters
     ----------
-    pipeline
-        Of the study; its tokens are used again, everything fitted is fitted anew in each fold.
+    parts
+        Of the study.
     n_folds
         Folds, at least 2.
     seed
         Another seed deals the groups in another order.
     """
 
-    def __init__(self, pipeline: Pipeline, n_folds: int, *, seed: int) -> None:
-        parts = pipeline.parts
-        self._study = pipeline
-        self._documents: list[Document] = [*parts.train, *parts.validation, *parts.selection]
-        self._keys = [duplicate_key(document.text) for document in self._documents]
+    def __init__(self, parts: SearchParts, n_folds: int, *, seed: int) -> None:
+        documents = [*parts.train, *parts.validation, *parts.selection]
+        self._labels = [document.label for document in documents]
+        self._keys = [duplicate_key(document.text) for document in documents]
         self._groups = near_duplicate_groups(self._keys)
         self._seed = seed
         self._validation = len(parts.validation) / (len(parts.train) + len(parts.validation))
         names = {str(fold): 1.0 / n_folds for fold in range(n_folds)}
-        self._fold_of = self._assign(list(range(len(self._documents))), names)
-        self._current: tuple[int, Pipeline] | None = None
+        self._fold_of = self._assign(list(range(len(documents))), names)
+        self._dealt: dict[int, Fold] = {}
 
-    def pipeline(self, fold: int) -> Pipeline:
-        """Give the pipeline of a fold, counted from 0; the last one asked for is kept."""
-        if self._current is None or self._current[0] != fold:
-            self._current = (fold, self._make(fold))
-        return self._current[1]
+    def fold(self, number: int) -> Fold:
+        """Give a fold, counted from 0."""
+        if number not in self._dealt:
+            self._dealt[number] = self._deal(number)
+        return self._dealt[number]
 
-    def _make(self, fold: int) -> Pipeline:
-        selection = [row for row, name in enumerate(self._fold_of) if name == str(fold)]
-        rest = [row for row, name in enumerate(self._fold_of) if name != str(fold)]
+    def _deal(self, number: int) -> Fold:
+        rest = [row for row, name in enumerate(self._fold_of) if name != str(number)]
         shares = {"train": 1.0 - self._validation, "validation": self._validation}
         part_of = dict(zip(rest, self._assign(rest, shares), strict=True))
-        chosen = {
-            name: tuple(self._documents[row] for row in rest if part_of[row] == name)
-            for name in shares
-        }
-        parts = self._study.parts
-        return self._study.on(
-            SearchParts(
-                chosen["train"],
-                chosen["validation"],
-                tuple(self._documents[row] for row in selection),
-                parts.classes,
-                parts.fingerprint,
-                parts.n_test,
-            )
+        return Fold(
+            train=tuple(row for row in rest if part_of[row] == "train"),
+            validation=tuple(row for row in rest if part_of[row] == "validation"),
+            selection=tuple(row for row, name in enumerate(self._fold_of) if name == str(number)),
         )
 
     def _assign(self, rows: Sequence[int], shares: Mapping[str, float]) -> list[str]:
         return assign_parts(
             [self._keys[row] for row in rows],
-            [self._documents[row].label for row in rows],
+            [self._labels[row] for row in rows],
             [self._groups[row] for row in rows],
             shares=shares,
             seed=self._seed,

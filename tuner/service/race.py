@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tuner.config import Settings, apply_params
-from tuner.errors import TrialFailed
+from tuner.errors import TrialDied, TrialFailed
 from tuner.evaluation import repetitions
 from tuner.records import ConfirmationProgress, StopRequested, TrialOutcome, TrialRecord
+from tuner.search.retries import DEATHS_MAX
 
-__all__ = ["Contender", "Race", "RunOnce"]
+__all__ = ["Contender", "LostRun", "Race", "RunOnce"]
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,15 @@ class Contender:
     def standard_deviation(self) -> float | None:
         """Standard deviation over its runs; None of a single one."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class LostRun:
+    """A run that came to nothing, which ended the race for its trial; `repetition` from 0."""
+
+    trial: int
+    repetition: int
+    reason: str
 
 
 class RunOnce(Protocol):
@@ -117,6 +127,19 @@ class Race:
             for repetition in range(len(contender.values))
         )
 
+    def lost(self, candidates: Sequence[TrialRecord], n_seeds: int) -> list[LostRun]:
+        """Give the candidates' runs that came to nothing, in whatever process."""
+        found = (
+            (trial, repetition, self._done.get(self.key(trial, repetition)))
+            for trial in candidates
+            for repetition in range(n_seeds)
+        )
+        return [
+            LostRun(trial.number, repetition, str(run.get("failure", "unknown")))
+            for trial, repetition, run in found
+            if run is not None and run["value"] is None
+        ]
+
     def key(self, trial: TrialRecord, repetition: int) -> str:
         """Give the name under which a run is kept."""
         return f"{self._kind}:{trial.origin}:{repetition}"
@@ -138,11 +161,7 @@ class Race:
     def _measure(self, trial: TrialRecord, repetition: int) -> dict[str, Any]:
         started = time.perf_counter()
         try:
-            outcome = self._run_once(
-                apply_params(self._settings, trial.params),
-                repetition=repetition,
-                stop_requested=self._stop_requested,
-            )
+            outcome = self._run_to_its_end(trial, repetition)
         except TrialFailed as failure:
             _log.warning("confirmation of trial %d failed: %s", trial.number, failure)
             return {"value": None, "failure": str(failure), "seconds": 0.0}
@@ -152,3 +171,28 @@ class Race:
             "validation": outcome.validation.value(self._settings.study.metric),
             "seconds": round(time.perf_counter() - started, 3),
         }
+
+    def _run_to_its_end(self, trial: TrialRecord, repetition: int) -> TrialOutcome:
+        """Run it, and again when its guarded process dies, as often as a trial of the search.
+
+        Raises
+        ------
+        TrialFailed
+            As the run's own, and after too many deaths in one epoch.
+        """
+        deaths: list[int] = []
+        while True:
+            try:
+                return self._run_once(
+                    apply_params(self._settings, trial.params),
+                    repetition=repetition,
+                    stop_requested=self._stop_requested,
+                )
+            except TrialDied as death:
+                reason = f"{death} in epoch {death.epoch}"
+                deaths.append(death.epoch)
+                if deaths.count(death.epoch) >= DEATHS_MAX:
+                    raise TrialFailed(
+                        f"set aside after {DEATHS_MAX} deaths in one epoch: {reason}"
+                    ) from death
+                _log.warning("confirmation of trial %d runs again: %s", trial.number, reason)

@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tuner.config import Settings
 from tuner.cores import cores
 from tuner.errors import ConfigError, Interrupted, NoCompleteTrial
-from tuner.isolation import Guard, PipelineRecipe
+from tuner.isolation import PipelineRecipe
 from tuner.persist import Cache, probe_folder, read_parts
-from tuner.pipeline import Pipeline
+from tuner.pipeline import Pipeline, StudyTrials
 from tuner.records import (
     ConfirmationProgress,
     Finding,
@@ -40,7 +41,6 @@ from tuner.search import (
     storage_errors,
     why_none_pruned,
 )
-from tuner.search.objective import RunTrial
 from tuner.seeds import Stream, derive_seed
 from tuner.service.collect import read_findings, store_parts
 from tuner.service.confirm import Confirmation, ConfirmationPlan, confirm
@@ -49,6 +49,7 @@ from tuner.service.finish import open_test
 from tuner.service.label_suspects import study_suspects
 from tuner.service.plan import StudyPlan
 from tuner.service.results import Results
+from tuner.service.runners import Runner, runners
 from tuner.service.shared_parts import parts_digest, share_parts
 from tuner.service.versions import code_identity, versions
 from tuner.service.watch import Workers, run_with_workers
@@ -143,17 +144,19 @@ def run_study(
             stops_when_flat=stops_when_flat,
             confirmation=confirmation,
         )
-        outcome = _run_trials(
-            search, results, total, progress, stop_requested, ends_early, workers
-        )
-        confirmed = _confirm(
-            search,
-            results,
-            confirmation,
-            progress,
-            stop_requested,
-            time_is_up=lambda: time.monotonic() - started >= budget_seconds,
-        )
+        with _study_runner(results, stop_requested) as runner:
+            outcome = _run_trials(
+                search, results, total, runner, progress, stop_requested, ends_early, workers
+            )
+            confirmed = _confirm(
+                search,
+                results,
+                confirmation,
+                runner,
+                progress,
+                stop_requested,
+                time_is_up=lambda: time.monotonic() - started >= budget_seconds,
+            )
         return _finish(plan, search, results, outcome, confirmed)
 
 
@@ -179,6 +182,7 @@ def _confirm(
     search: Search,
     results: Results,
     plan: ConfirmationPlan | None,
+    runner: Callable[[], Runner],
     progress: ConfirmationProgress,
     stop_requested: StopRequested,
     *,
@@ -191,6 +195,7 @@ def _confirm(
             search,
             results,
             plan,
+            runner=runner,
             progress=progress,
             stop_requested=stop_requested,
             time_is_up=time_is_up,
@@ -265,6 +270,7 @@ def _run_trials(
     search: Search,
     results: Results,
     total: int,
+    runner: Callable[[], Runner],
     progress: Progress,
     stop_requested: StopRequested,
     ends_early: EndsEarly,
@@ -283,15 +289,14 @@ def _run_trials(
                 ends_early=ends_early,
             )
         else:
-            with _trial_runner(results, stop_requested) as run_trial:
-                outcome = search.run(
-                    run_trial,
-                    total=total,
-                    progress=Watchers(results, progress),
-                    stop_requested=stop_requested,
-                    store=results.trial_store,
-                    ends_early=ends_early,
-                )
+            outcome = search.run(
+                runner(),
+                total=total,
+                progress=Watchers(results, progress),
+                stop_requested=stop_requested,
+                store=results.trial_store,
+                ends_early=ends_early,
+            )
     except Interrupted:
         outcome = "interrupted"
         raise
@@ -311,15 +316,16 @@ def _run_trials(
 
 
 @contextmanager
-def _trial_runner(results: Results, stop_requested: StopRequested) -> Iterator[RunTrial]:
-    """Give what runs configurations: this process, or a guarded child of it."""
-    execution = results.settings.execution
-    if not execution.isolate:
-        yield results.pipeline.run_trial
-        return
+def _study_runner(
+    results: Results, stop_requested: StopRequested
+) -> Iterator[Callable[[], Runner]]:
+    """Give what gives what runs configurations: search and confirmation have the same one.
+
+    It is made when it is first asked for: with workers, nothing is before the confirmation.
+    """
     recipe = PipelineRecipe(results.parts, results.folder.parent / "cache", processes=cores())
-    with Guard(execution) as guard:
-        yield guard.runner(recipe, stop_requested=stop_requested)
+    with runners(results.settings.execution, stop_requested) as make_runner:
+        yield cache(lambda: make_runner(recipe, lambda: StudyTrials(results.pipeline).run_trial))
 
 
 def _finish(

@@ -13,7 +13,7 @@ from pathlib import Path
 from tuner.config import ExecutionSettings
 from tuner.cores import cores
 from tuner.errors import ConfigError, DataError, StorageError, TooManyFailures
-from tuner.isolation import Guard, PipelineRecipe
+from tuner.isolation import PipelineRecipe
 from tuner.records import Progress, StopRequested
 from tuner.search import (
     Endurance,
@@ -26,6 +26,7 @@ from tuner.search import (
     storage_errors,
 )
 from tuner.search.objective import RunTrial
+from tuner.service.runners import MakeRunner, runners
 from tuner.service.shared_parts import find_parts
 from tuner.service.versions import code_identity, versions
 from tuner.service.weights import CHECKPOINT_SECONDS, BlobTrials, study_blobs
@@ -136,9 +137,7 @@ def run_worker(
         probe_storage, storage_url, wait_seconds=storage_wait_seconds, check=stop_requested
     )
     with storage_errors(storage_url), ExitStack() as opened:
-        guard = None
-        if execution is not None and execution.isolate:
-            guard = opened.enter_context(Guard(execution))
+        make_runner = opened.enter_context(runners(execution, stop_requested))
         while True:
             stop_requested()
             if study_name is not None:
@@ -161,7 +160,7 @@ def run_worker(
                             output,
                             endurance=endurance,
                             trainer=trainer,
-                            guard=guard,
+                            make_runner=make_runner,
                             checkpoint_seconds=checkpoint_seconds,
                             stop_requested=stop_requested,
                         )
@@ -213,7 +212,7 @@ def _join(
     *,
     endurance: Endurance | None,
     trainer: Callable[[Search, StudyTerms, Path], RunTrial] | None,
-    guard: Guard | None,
+    make_runner: MakeRunner,
     checkpoint_seconds: float,
     stop_requested: StopRequested,
 ) -> _Joined:
@@ -225,11 +224,7 @@ def _join(
         if trainer is None:
             parts = find_parts(name, terms, folder=output / name, blobs=blobs)
             recipe = PipelineRecipe(parts, output / "cache", processes=cores())
-            run_trial: RunTrial = (
-                recipe.make()
-                if guard is None
-                else guard.runner(recipe, stop_requested=stop_requested)
-            )
+            run_trial: RunTrial = make_runner(recipe, recipe.make)
         else:
             run_trial = trainer(search, terms, output)
         search.about = versions()
