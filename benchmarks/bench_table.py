@@ -62,6 +62,7 @@ def settings_of(name: str) -> Settings:
             ("study.name", name),
             ("preprocess.segmenter", "characters" if chinese else "words"),
             ("features.max_tokens", MAX_TOKENS),
+            ("model.backbone", "average"),
             ("pruner.name", "none"),
             ("training.patience", 100),
         ]

@@ -32,7 +32,7 @@ from tuner.pipeline import Model, Pipeline
 from tuner.records import Document, SearchParts, TrialSeeds
 
 SEEDS = 3
-BACKBONES = ("average", "textcnn", "bigru", "transformer")
+BACKBONES = ("linear", "average", "textcnn", "bigru", "transformer")
 EDA = {
     "deletion": {"augmentation.deletion": 0.1},
     "swap": {"augmentation.swap": 0.1},

@@ -103,7 +103,7 @@ def rival(bench: Bench, kind: str, *, seed: int, trials: int, folder: Path) -> t
 
 def own(study: str, folder: Path, *, seed: int, goal: float, name: str) -> tuple[float, int, bool]:
     """Run tuner until the goal is reached; give seconds, trials, and whether it was."""
-    bench = open_bench(study, folder, [("study.seed", seed)])
+    bench = open_bench(study, folder, [("study.seed", seed), ("model.backbone", "average")])
     shutil.rmtree(folder / name, ignore_errors=True)
     loop = TunerLoop(bench, folder / name, name)
     started = time.perf_counter()
@@ -127,7 +127,9 @@ def main() -> None:
     for seed in range(arguments.seeds):
         if lines.having(rival=kind, seed=seed):
             continue
-        bench = open_bench(arguments.study, folder, [("study.seed", seed)])
+        bench = open_bench(
+            arguments.study, folder, [("study.seed", seed), ("model.backbone", "average")]
+        )
         seconds, goal = rival(
             bench, kind, seed=seed, trials=arguments.trials, folder=folder / "keras_tuner"
         )

@@ -56,6 +56,12 @@ def with_pairs(tokens: list[str]) -> list[str]:
     return out
 
 
+def ids_of(row: list[str], vocabulary: dict[str, int]) -> list[int]:
+    """Give the ids of a text; a pair that is not known leaves no trace."""
+    known = [vocabulary.get(token, 0 if "\x1f" in token else 1) for token in row]
+    return [number for number in known if number] or [1]
+
+
 def plain(texts: list[str], settings: Settings) -> int:
     """The same steps as everybody writes them: one `apply` after another, lists of tokens."""
     from collections import Counter
@@ -71,10 +77,14 @@ def plain(texts: list[str], settings: Settings) -> int:
     pairs = tokens.apply(with_pairs)
     counts: Counter[str] = Counter()
     pairs.apply(lambda row: counts.update(set(row)))
-    frequent = [(-n, token) for token, n in counts.items() if n >= (2 if "\x1f" in token else 1)]
+    frequent = [
+        (-n, token.count("\x1f"), token)
+        for token, n in counts.items()
+        if n >= (2 if "\x1f" in token else 1)
+    ]
     size = settings.features.vocabulary_size - 2
-    vocabulary = {token: n for n, (_, token) in enumerate(sorted(frequent)[:size], start=2)}
-    ids = pairs.apply(lambda row: [vocabulary.get(token, 1) for token in row] or [1])
+    vocabulary = {token: n for n, (*_, token) in enumerate(sorted(frequent)[:size], start=2)}
+    ids = pairs.apply(lambda row: ids_of(row, vocabulary))
     return int(ids.apply(sum).sum())
 
 

@@ -194,10 +194,13 @@ def test_one_program_a_shape_serves_all_trials(finished):
     folder, _ = finished
     trials = json.loads(run_tuner("status", "--study-name", "s", "--json", cwd=folder).stdout)
 
-    # One training program a frozen depth that was tried, and one for prediction.
-    depths = {0} | {trial["params"]["model.frozen_depth"] for trial in trials}
+    # Of a backbone, one training program a frozen depth that was tried, and one for prediction.
+    depths: dict[str, set[int]] = {}
+    for trial in trials:
+        params = trial["params"]
+        depths.setdefault(params["model.backbone"], {0}).add(params["model.frozen_depth"])
     compiled = sum(trial["attributes"]["programs_compiled"] for trial in trials)
-    assert compiled == len(depths) + 1
+    assert compiled == sum(len(tried) + 1 for tried in depths.values())
 
 
 def wait_for(condition, seconds=120):

@@ -209,7 +209,8 @@ def load_settings(
         Folder, `study.toml`, or shipped name; None for the defaults alone.
     overrides
         Dotted name and value, later ones win. A searched setting that is overridden is fixed:
-        it leaves the search space. ``space.NAME`` takes a range or ``off``.
+        it leaves the search space, and so does a backbone that the study's file names.
+        ``space.NAME`` takes a range or ``off``.
 
     Returns
     -------
@@ -236,6 +237,8 @@ def load_settings(
             fixed.append(key)
         elif key.startswith("space."):
             fixed = [name for name in fixed if f"space.{name}" != key]
+    if "model.backbone" not in tree.get("space", {}) and _wants_one_backbone(tree):
+        fixed.append("model.backbone")
     _refuse_booleans(tree)
     default_space = {name: entry.model_dump() for name, entry in DEFAULT_SPACE.items()}
     merged = {**default_space, **tree.get("space", {})}
@@ -248,6 +251,16 @@ def load_settings(
         raise as_config_error(error) from error
     _check_space(settings)
     return settings
+
+
+def _wants_one_backbone(tree: Mapping[str, Any]) -> bool:
+    """Say whether the choice of the default space is out of place.
+
+    A backbone that a study names is the one it wants, unless its space says what else to try. The
+    sampler cmaes knows ranges alone, and a grid holds what its study names.
+    """
+    sampler = tree.get("sampler", {}).get("name")
+    return "backbone" in tree.get("model", {}) or sampler in ("cmaes", "grid")
 
 
 def _resolve_paths(tree: dict[str, Any], folder: Path) -> None:

@@ -136,8 +136,9 @@ class FeatureSettings(_Section):
     vocabulary_size: Annotated[int, Field(ge=3, le=5_000_000)] = 50_000
     """With `[PAD]` and `[UNK]`; the most frequent train tokens win."""
     min_count: Annotated[int, Field(ge=1)] = 1
-    ngrams: Literal["auto", "1", "2"] = "auto"
-    """`2` adds word pairs; `auto` adds them where the backbone ignores order."""
+    ngrams: Literal["auto", "1", "2", "3", "4"] = "auto"
+    """Longest run of tokens that is a feature; `auto`: 1 where the backbone reads order, else 2
+    words or 4 characters."""
     ngram_min_count: Annotated[int, Field(ge=1)] = 2
     length_percentile: Annotated[float, Field(gt=0, le=100)] = 99.0
     """Texts are cut at this percentile of the train lengths."""
@@ -358,6 +359,8 @@ class SpaceEntry(_Section):
 
 
 DEFAULT_SPACE: dict[str, SpaceEntry] = {
+    # Which of the two wins depends on the table: few rows and many classes favour `linear`.
+    "model.backbone": SpaceEntry(choices=("average", "linear")),
     "training.learning_rate": SpaceEntry(low=5e-4, high=3e-2, log=True),
     "training.fine_tune_scale": SpaceEntry(low=0.03, high=1.0, log=True),
     "training.encoder_learning_rate": SpaceEntry(low=1e-5, high=3e-4, log=True),

@@ -1,6 +1,7 @@
 """Vocabulary and encoding, fitted on train alone."""
 
-from tuner.features.encode import Encoded, Encoder, fit_encoder, fit_length
+from tuner.features.encode import Encoded, Encoder, fit_length
+from tuner.features.ngrams import Ngrams
 from tuner.features.replacements import Replacements, fit_replacements
 from tuner.features.store import (
     encoded_from_arrays,
@@ -25,12 +26,12 @@ __all__ = [
     "EmbeddingStart",
     "Encoded",
     "Encoder",
+    "Ngrams",
     "Replacements",
     "WordVectors",
     "build_vocabulary",
     "encoded_from_arrays",
     "encoded_to_arrays",
-    "fit_encoder",
     "fit_length",
     "fit_replacements",
     "read_vectors",

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.features.encode import Encoded
+from tuner.features.ngrams import Ngrams
 from tuner.features.vocabulary import JOINT, UNK
 
 __all__ = ["Replacements", "fit_replacements"]
@@ -26,16 +27,39 @@ _DIMENSIONS = 50
 class Replacements:
     """Tables by token id; a token that has no replacement stands for itself.
 
-    `neighbours` (vocabulary_size, 5) int32, `misspellings` (vocabulary_size, 4) int32, and for
-    vocabularies with pairs `pair_keys` (n,) int64, rising, with `pair_ids` (n,) int32: the pair of
-    a and b has the key a * vocabulary_size + b.
+    `neighbours` (vocabulary_size, 5) int32, `misspellings` (vocabulary_size, 4) int32.
     """
 
     neighbours: npt.NDArray[np.int32]
     misspellings: npt.NDArray[np.int32]
-    pair_keys: npt.NDArray[np.int64]
-    pair_ids: npt.NDArray[np.int32]
+    known: Ngrams
     ngrams: int
+
+    @property
+    def is_single(self) -> npt.NDArray[np.bool_]:
+        """Whether an id is that of a single token, (vocabulary_size,)."""
+        return self.known.is_single
+
+    def with_ngrams(self, singles: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Put behind each token of some texts the n-grams it begins, as `Encoder` does.
+
+        Parameters
+        ----------
+        singles
+            (n, length), 0 behind each text.
+
+        Returns
+        -------
+        ndarray (n, length * ngrams)
+            0 behind each text.
+        """
+        rows, places = np.nonzero(singles)
+        flat = singles[rows, places].astype(np.int32)
+        grid = np.zeros((*singles.shape, self.ngrams), np.int64)
+        grid[rows, places] = self.known.beginning_at(flat, rows, self.ngrams)
+        grid = grid.reshape(len(singles), -1)
+        # A stable sort of known before unknown closes the gaps and keeps the order.
+        return np.take_along_axis(grid, np.argsort(grid == 0, axis=1, kind="stable"), axis=1)
 
 
 def fit_replacements(
@@ -48,29 +72,18 @@ def fit_replacements(
     vocabulary
         Fitted on train.
     train
-        With pairs behind the tokens they open where `ngrams` is 2.
+        With the n-grams behind the tokens they begin with.
+    ngrams
+        Longest of them.
     """
-    keys, ids = _pairs(vocabulary)
+    known = Ngrams(vocabulary)
     return Replacements(
-        _neighbours(vocabulary, train, ngrams=ngrams), _misspellings(vocabulary), keys, ids, ngrams
+        _neighbours(vocabulary, train, known.is_single), _misspellings(vocabulary), known, ngrams
     )
 
 
-def _pairs(
-    vocabulary: Mapping[str, int],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    found = []
-    for token, number in vocabulary.items():
-        first, joint, second = token.partition(JOINT)
-        if joint and first in vocabulary and second in vocabulary:
-            key = vocabulary[first] * len(vocabulary) + vocabulary[second]
-            found.append((key, number))
-    table = np.array(sorted(found), np.int64).reshape(-1, 2)
-    return table[:, 0], table[:, 1].astype(np.int32)
-
-
 def _neighbours(
-    vocabulary: Mapping[str, int], train: Encoded, *, ngrams: int
+    vocabulary: Mapping[str, int], train: Encoded, is_single: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int32]:
     """Give each frequent token the tokens that stand among the same words.
 
@@ -85,11 +98,8 @@ def _neighbours(
     size = len(vocabulary)
     table = np.repeat(np.arange(size, dtype=np.int32)[:, None], N_NEIGHBOURS, axis=1)
     text_of = np.repeat(np.arange(len(train)), train.lengths)
-    place = np.arange(len(train.flat)) - np.repeat(
-        np.cumsum(train.lengths, dtype=np.int64) - train.lengths, train.lengths
-    )
-    is_single = place % ngrams == 0
-    ids, text_of = train.flat[is_single].astype(np.int64), text_of[is_single]
+    at = is_single[train.flat]
+    ids, text_of = train.flat[at].astype(np.int64), text_of[at]
     counts = np.bincount(ids, minlength=size)
     counts[: vocabulary[UNK] + 1] = 0
     chosen = np.argsort(-counts, kind="stable")[:_TOKENS_MAX]

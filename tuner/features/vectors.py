@@ -60,18 +60,16 @@ class WordVectors:
         self._vectors = vectors
 
     def start(
-        self, vocabulary: Mapping[str, int], train: Encoded, *, ngrams: int
+        self, vocabulary: Mapping[str, int], train: Encoded
     ) -> tuple[EmbeddingStart, Coverage]:
         """Give the rows for a vocabulary, and how much of it and of train they cover.
 
         Parameters
         ----------
         vocabulary
-            Token to id; pairs have no vector.
+            Token to id; n-grams have no vector.
         train
             The encoded texts of train.
-        ngrams
-            2 where pairs stand behind the tokens they open.
         """
         found = {
             number: self._vectors[token]
@@ -83,11 +81,9 @@ class WordVectors:
         values = np.array([found[number] for number in ids.tolist()], np.float32)
         has_vector = np.zeros(len(vocabulary), bool)
         has_vector[ids] = True
-        place = np.arange(len(train.flat)) - np.repeat(
-            np.cumsum(train.lengths, dtype=np.int64) - train.lengths, train.lengths
-        )
-        tokens = train.flat[place % ngrams == 0]
-        n_words = sum(JOINT not in token for token in vocabulary) - len((PAD, UNK))
+        is_single = np.array([JOINT not in token for token in vocabulary])
+        tokens = train.flat[is_single[train.flat]]
+        n_words = int(is_single.sum()) - len((PAD, UNK))
         share = float(has_vector[tokens].mean()) if len(tokens) else 0.0
         return EmbeddingStart(ids, values.reshape(-1, width)), Coverage(n_words, len(ids), share)
 

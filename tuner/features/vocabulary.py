@@ -9,66 +9,123 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tuner.packed import PackedTokens, ranges
+from tuner.packed import PackedTokens
 
 __all__ = ["JOINT", "PAD", "UNK", "blocks", "build_vocabulary"]
 
 PAD, UNK = "[PAD]", "[UNK]"
 JOINT = "\x1f"
-"""Between the tokens of a pair; never inside one: control characters are cleaned away."""
+"""Between the tokens of an n-gram; never inside one: control characters are cleaned away."""
 
 _Counts: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 _BLOCK_TOKENS = 2_000_000  # what is worked on at once: tens of megabytes
-_PAIRS_HELD = 16_000_000
+_RUNS_HELD = 16_000_000
 
 
 def build_vocabulary(
     train: PackedTokens, *, ngrams: int, size: int, min_count: int, ngram_min_count: int
 ) -> dict[str, int]:
-    """Give the tokens of the train texts, and their pairs, numbers by falling frequency.
+    """Give the tokens of the train texts, and their n-grams, numbers by falling frequency.
 
     Parameters
     ----------
     train
         Token lists of train.
     ngrams
-        2 counts pairs of neighbours too, written `token JOINT token`.
+        Longest run of neighbouring tokens that is counted, written with `JOINT` between them.
     size
         Entries at most, `[PAD]` (0) and `[UNK]` (1) counted.
     min_count, ngram_min_count
-        Texts a single token, or a pair, must occur in.
+        Texts a single token, or a longer run of such tokens, must occur in.
 
     Returns
     -------
     dict
-        Token to id, ids 0 to at most `size - 1`; ties in frequency go by spelling.
+        Token to id, ids 0 to at most `size - 1`; of equal frequency the shorter run comes first,
+        then they go by spelling. So what a run begins with, and each of its tokens, stand before
+        it.
 
     >>> texts = PackedTokens.pack([["不", "好"], ["不", "好", "看"]])
     >>> found = build_vocabulary(texts, ngrams=2, size=6, min_count=1, ngram_min_count=2)
     >>> [token.replace(JOINT, "+") for token in found]
-    ['[PAD]', '[UNK]', '不', '不+好', '好', '看']
+    ['[PAD]', '[UNK]', '不', '好', '不+好', '看']
     """
-    n_types = len(train.lexicon)
     counts = _count_tokens(train)
-    first = np.flatnonzero(counts >= min_count)
-    second = np.full(len(first), -1)
-    frequency = counts[first]
-    if ngrams == 2:
-        pairs, n_texts = _count_pairs(train)
-        frequent = n_texts >= ngram_min_count
-        pairs = pairs[frequent]
-        first = np.concatenate([first, pairs // n_types])
-        second = np.concatenate([second, pairs % n_types])
-        frequency = np.concatenate([frequency, n_texts[frequent]])
-    # The lexicon is sorted and JOINT sorts before whatever a token holds, so the order of the
-    # numbers, a single token before its pairs, is the order of the spellings.
-    order = np.lexsort((second, first, -frequency))[: size - 2]
-    tokens = (
-        train.lexicon[a] if b < 0 else f"{train.lexicon[a]}{JOINT}{train.lexicon[b]}"
-        for a, b in zip(first[order].tolist(), second[order].tolist(), strict=True)
+    singles = np.flatnonzero(counts >= min_count)
+    levels = _Levels(len(train.lexicon), singles)
+    runs, frequency = [singles[:, None]], [counts[singles]]
+    for _ in range(2, ngrams + 1):
+        keys, n_texts = _count_runs(train, levels)
+        is_frequent = n_texts >= ngram_min_count
+        keys = keys[is_frequent]
+        beginnings, last = np.divmod(keys, levels.n_types)
+        runs.append(np.column_stack([runs[-1][beginnings], last]))
+        frequency.append(n_texts[is_frequent])
+        levels.add(keys)
+    # The lexicon is sorted, and so are the keys of a level: numbers rise as the spellings do.
+    order = np.argsort(-np.concatenate(frequency), kind="stable")[: size - 2]
+    level_of = np.repeat(np.arange(len(runs)), [len(level) for level in runs])
+    first_of = np.cumsum([0, *(len(level) for level in runs)])
+    chosen = (
+        runs[level][number - first_of[level]].tolist()
+        for level, number in zip(level_of[order].tolist(), order.tolist(), strict=True)
     )
+    tokens = (JOINT.join(train.lexicon[token] for token in run) for run in chosen)
     return {PAD: 0, UNK: 1, **{token: number for number, token in enumerate(tokens, start=2)}}
+
+
+class _Levels:
+    """The frequent runs of each length, and which of them begins at every place of a text.
+
+    Parameters
+    ----------
+    n_types
+        Different tokens.
+    singles
+        Numbers of the frequent ones, rising.
+    """
+
+    def __init__(self, n_types: int, singles: npt.NDArray[np.int64]) -> None:
+        self.n_types = n_types
+        self._single_of = np.full(n_types, -1)
+        self._single_of[singles] = np.arange(len(singles))
+        self._keys: list[npt.NDArray[np.int64]] = []
+
+    def add(self, keys: npt.NDArray[np.int64]) -> None:
+        """Add the frequent runs of the next length, by rising key, see `candidates`."""
+        self._keys.append(keys)
+
+    def candidates(
+        self, ids: npt.NDArray[np.int64], text_of: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Give the runs of the next length that can be frequent, and the text of each.
+
+        A run is as frequent as what it begins and ends with at most. Its key is the number of
+        what it begins with times `n_types` plus its last token.
+        """
+        begins = self._single_of[ids]
+        for n_more, known in enumerate(self._keys, start=1):
+            keys, is_run = self._longer(begins, ids[n_more:], text_of[n_more:], text_of)
+            begins = np.full(len(keys), -1)
+            if len(known):
+                places = np.minimum(np.searchsorted(known, keys[is_run]), len(known) - 1)
+                begins[is_run] = np.where(known[places] == keys[is_run], places, -1)
+        n_more = len(self._keys) + 1
+        keys, is_run = self._longer(begins, ids[n_more:], text_of[n_more:], text_of)
+        return keys[is_run], text_of[: len(keys)][is_run]
+
+    def _longer(
+        self,
+        begins: npt.NDArray[np.int64],
+        last: npt.NDArray[np.int64],
+        text_of_last: npt.NDArray[np.int64],
+        text_of: npt.NDArray[np.int64],
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Give the keys of the runs one token longer than `begins`, and which are ones."""
+        is_run = (begins[:-1] >= 0) & (begins[1:] >= 0)
+        is_run &= text_of[: len(last)] == text_of_last
+        return begins[:-1] * self.n_types + last, is_run
 
 
 def blocks(tokens: PackedTokens) -> Iterator[slice]:
@@ -90,17 +147,15 @@ def _count_tokens(documents: PackedTokens) -> npt.NDArray[np.int64]:
     return counts
 
 
-def _count_pairs(documents: PackedTokens) -> _Counts:
-    """Give the pairs as `first * n_types + second`, rising, and the texts each occurs in."""
+def _count_runs(documents: PackedTokens, levels: _Levels) -> _Counts:
+    """Give the keys of the runs of the next length, rising, and the texts each occurs in."""
     none = np.zeros(0, np.int64)
     held: list[_Counts] = [(none, none)]
     for block in blocks(documents):
         piece = documents[block]
-        lengths = np.maximum(piece.lengths - 1, 0)
-        places = ranges(piece.starts[:-1], lengths)
-        pairs = piece.ids[places].astype(np.int64) * len(documents.lexicon) + piece.ids[places + 1]
-        held.append(_text_counts(pairs, np.repeat(np.arange(len(piece)), lengths)))
-        if sum(len(pairs) for pairs, _ in held) > _PAIRS_HELD:
+        text_of = np.repeat(np.arange(len(piece)), piece.lengths)
+        held.append(_text_counts(*levels.candidates(piece.ids.astype(np.int64), text_of)))
+        if sum(len(keys) for keys, _ in held) > _RUNS_HELD:
             held = [_merged(held)]
     return _merged(held)
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tuner.config import ModelSettings
 from tuner.errors import CheckpointError
 from tuner.models.dropout import Dropout
-from tuner.models.embedding import EmbeddingRows, TokenEmbedding
+from tuner.models.embedding import EmbeddingRows, TokenEmbedding, TokenScores
 from tuner.models.registry import backbone_class
 from tuner.models.shape import ModelShape
 
@@ -40,7 +40,11 @@ class Classifier:
     def __init__(self, shape: ModelShape) -> None:
         self.shape = shape
         self.backbone = backbone_class(shape.backbone)(shape)
-        self.head = keras.layers.Dense(shape.n_classes, name=HEAD)
+        self.head = keras.layers.Dense(
+            shape.n_classes,
+            kernel_initializer=getattr(self.backbone, "HEAD_INITIALIZER", "glorot_uniform"),
+            name=HEAD,
+        )
         self.group_names: tuple[str, ...] = (*self.backbone.GROUPS, HEAD)
         self(np.ones((1, max(shape.kernel_sizes)), np.int32))  # builds the weights
         self.groups: tuple[list[Any], ...] = (*self.backbone.groups(), [self.head])
@@ -98,6 +102,16 @@ class Classifier:
         """Set rows of the embedding to given vectors, see `TokenEmbedding.start_from`."""
         if self.embedding is not None:
             self.embedding[0].start_from(given)
+
+    @property
+    def weighs_tokens(self) -> bool:
+        """Whether `weigh_tokens` has to be told what a token weighs."""
+        return self.embedding is not None and isinstance(self.embedding[0], TokenScores)
+
+    def weigh_tokens(self, weights: npt.NDArray[np.float32]) -> None:
+        """Set what each token weighs, (vocabulary_size,), see `TokenScores.weigh`."""
+        if self.embedding is not None and isinstance(self.embedding[0], TokenScores):
+            self.embedding[0].weigh(weights)
 
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:
         """Copy all weights out, by name."""

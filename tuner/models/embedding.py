@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-__all__ = ["EmbeddingRows", "TokenEmbedding"]
+__all__ = ["EmbeddingRows", "TokenEmbedding", "TokenScores"]
 
 
 class EmbeddingRows(Protocol):
@@ -33,6 +33,9 @@ class TokenEmbedding(keras.layers.Layer):
     others; see `tuner.training.batches`. Everything else looks up the whole table. Number 0 is
     `[PAD]` in both.
     """
+
+    # How the table learns, see `tuner.training.adam`.
+    learns_by: ClassVar[Literal["adam", "descent"]] = "adam"
 
     def __init__(self, vocabulary_size: int, width: int) -> None:
         super().__init__(name="embedding")
@@ -78,3 +81,27 @@ class TokenEmbedding(keras.layers.Layer):
         """Map ids (batch, length) of any integer type to (batch, length, width) float32."""
         table = self.embeddings.value if self._rows is None else self._rows
         return tf.gather(table, tf.cast(token_ids, tf.int32))
+
+
+class TokenScores(TokenEmbedding):
+    """A table of scores per class, with the weight of each token in its last column.
+
+    Notes
+    -----
+    Adam would give a token that occurs once a step as long as that of one that occurs a thousand
+    times; a plain gradient is as long as what the token tells.
+    """
+
+    learns_by: ClassVar[Literal["adam", "descent"]] = "descent"
+
+    def __init__(self, vocabulary_size: int, n_classes: int) -> None:
+        super().__init__(vocabulary_size, n_classes + 1)
+
+    def weigh(self, weights: npt.NDArray[np.float32]) -> None:
+        """Set the weight of every token, (vocabulary_size,)."""
+        self.embeddings.value[:, -1].assign(weights)
+
+    def call(self, token_ids: Any) -> tuple[Any, Any]:
+        """Map ids (batch, length) to scores (batch, length, n_classes) and weights."""
+        rows = super().call(token_ids)
+        return rows[..., :-1], tf.stop_gradient(rows[..., -1])

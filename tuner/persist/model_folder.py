@@ -18,7 +18,7 @@ from tuner.persist.atomic import replace_folder, write_bytes, write_json
 
 __all__ = ["StoredModel", "read_model", "write_model"]
 
-SCHEMA = 1
+SCHEMA = 2
 _USER_FILES = ("dictionary", "stop_words")
 CHECKPOINT_FOLDER = "checkpoint"
 """A checkpoint put here in a model folder is taken in place of the one its settings name."""
@@ -92,6 +92,11 @@ def read_model(folder: Path) -> StoredModel:
             raise CheckpointError(
                 f"schema must be at most {SCHEMA}; got {head['schema']}. "
                 "It was written by a later version of tuner."
+            )
+        if head["schema"] < SCHEMA and head["ngrams"] > 1:
+            raise CheckpointError(
+                f"schema must be {SCHEMA}; got {head['schema']}. An earlier version of tuner read "
+                "texts in another way; run the study again."
             )
         for key in _USER_FILES:
             if settings["preprocess"][key] == f"{key}.txt":

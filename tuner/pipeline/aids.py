@@ -53,9 +53,7 @@ class Aids:
         if path == "none":
             return None
         if path not in self._starts or self._starts[path][0] is not encoder:
-            start, coverage = self._file(path, tokens).start(
-                encoder.vocabulary, train, ngrams=encoder.ngrams
-            )
+            start, coverage = self._file(path, tokens).start(encoder.vocabulary, train)
             self._starts[path] = (encoder, start, coverage)
             if self._study is None:
                 _log.info(

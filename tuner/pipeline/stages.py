@@ -42,7 +42,7 @@ __all__ = ["STAGES", "Stages"]
 _log = logging.getLogger(__name__)
 
 STAGES = ("cleaning", "segments", "vocabulary", "encoding")
-_VERSION = 2  # raised when a stage's output changes for the same settings
+_VERSION = 3  # raised when a stage's output changes for the same settings
 _HASHED_AT_ONCE = 10_000
 _SECONDS_A_LINE = 5.0
 
@@ -123,7 +123,7 @@ class Stages:
         rows
             Places of each part's texts, see `given` and `rows`; one part is "train".
         ngrams
-            1 or 2.
+            Longest run of tokens that is a feature.
         """
         vocabulary_key = self._vocabulary_key(preprocess, settings, rows["train"], ngrams=ngrams)
         encoding_key = digest(
@@ -147,9 +147,10 @@ class Stages:
 
         def make_encoding(writer: ArrayFileWriter) -> None:
             tokens = self.tokens(preprocess, stop_requested=stop_requested)
-            length = fit_length(tokens.take(rows["train"]), settings, ngrams=ngrams)
-            encoder = Encoder(vocabulary, ngrams, length)
+            encoder = Encoder(vocabulary, ngrams, settings.max_tokens)
             parts = {name: encoder.encode(tokens.take(places)) for name, places in rows.items()}
+            length = fit_length(parts["train"], settings)
+            parts = {name: encoded.cut(length) for name, encoded in parts.items()}
             _put_all(writer, encoded_to_arrays(parts, max_tokens=length))
 
         obtain = self._cache.obtain

@@ -16,7 +16,7 @@ import numpy as np
 
 from tuner.config import PreprocessSettings, Settings
 from tuner.features import Coverage, EmbeddingStart, Encoded, Encoder
-from tuner.models import backbone_class, is_pretrained
+from tuner.models import backbone_class, ignored_settings, is_pretrained
 from tuner.packed import PackedTokens
 from tuner.persist import Cache, StoredModel
 from tuner.pipeline.aids import Aids
@@ -166,7 +166,7 @@ class Pipeline:
 
     def _features(self, settings: Settings, stop_requested: StopRequested) -> Prepared:
         preprocess = self.resolve(settings.preprocess)
-        ngrams = _resolve_ngrams(settings)
+        ngrams = _resolve_ngrams(settings, preprocess)
         key = (preprocess, settings.features, ngrams)
         prepared = self._prepared.pop(key, None)
         if prepared is None:
@@ -186,6 +186,8 @@ class Pipeline:
     def _embedding_start(
         self, settings: Settings, prepared: Prepared
     ) -> tuple[EmbeddingStart, Coverage] | None:
+        if "model.vectors" in ignored_settings(settings.model.backbone):
+            return None
         if settings.model.vectors == "none":
             return None
         tokens = self._stages.tokens(prepared.preprocess)
@@ -281,7 +283,10 @@ class Pipeline:
         )
 
 
-def _resolve_ngrams(settings: Settings) -> int:
+def _resolve_ngrams(settings: Settings, preprocess: PreprocessSettings) -> int:
+    """Give the longest n-gram; for characters four, which is a Chinese word or two."""
     if settings.features.ngrams != "auto":
         return int(settings.features.ngrams)
-    return 1 if backbone_class(settings.model.backbone).USES_ORDER else 2
+    if backbone_class(settings.model.backbone).USES_ORDER:
+        return 1
+    return 4 if preprocess.segmenter == "characters" else 2

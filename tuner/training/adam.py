@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-__all__ = ["Adam", "TouchedRows"]
+__all__ = ["DESCENT", "Adam", "TouchedRows"]
 
 STEP = "step"
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Kingma and Ba 2015, algorithm 1; Keras's epsilon
+DESCENT = 5_000.0  # a gradient of a score is this much shorter than a step of Adam, or so
 FADING = BETA_1 / BETA_2**0.5  # of a step without a gradient to the one before, rates aside
 
 
@@ -22,7 +23,8 @@ class TouchedRows:
     """The rows of a table that a batch touches, as `Adam.read` gives them.
 
     `rows` (n,) int32 are their numbers; a row that stands there more than once needs the same
-    gradient at each place. `values` (n, width) are the rows and `state` what Adam knows of them.
+    gradient at each place. `values` (n, width) are the rows and `state` what Adam knows of them;
+    None where they descend.
     """
 
     rows: Any
@@ -49,19 +51,30 @@ class Adam:
         Name, `tf.Variable` and group number of each weight.
     table
         Name of the one that is updated by rows; None where there is none.
+    descends
+        Whether the table learns by plain gradient descent, at `DESCENT` times the rate of its
+        group, and keeps its last column; see `tuner.models.embedding.TokenScores`.
     """
 
-    def __init__(self, variables: list[tuple[str, Any, int]], *, table: str | None = None) -> None:
+    def __init__(
+        self,
+        variables: list[tuple[str, Any, int]],
+        *,
+        table: str | None = None,
+        descends: bool = False,
+    ) -> None:
         # All that is known of a weight lies side by side on the last axis: a touched row's is then
         # read and written in one go, and writing rows is what a step of a small network spends
         # most on. Two moments, and for a row when it was last written, and at which rate.
         self._table = table
+        self._descends = descends
         self._state = {
             name: tf.Variable(
                 tf.zeros([*variable.shape[:-1], 2 * variable.shape[-1] + 2 * (name == table)]),
                 trainable=False,
             )
             for name, variable, _ in variables
+            if not (descends and name == table)
         }
         self._table_state: Any = self._state.get(table or "")
         self._step = tf.Variable(0.0, trainable=False)
@@ -95,11 +108,16 @@ class Adam:
         momentum
             Scalar tensor, 1.0 or 0.0, see the class.
         """
+        values = tf.gather(table, rows)
+        if self._descends:
+            return TouchedRows(rows, values, None)
         state = tf.gather(self._table_state, rows)
-        return TouchedRows(rows, *_moved_on(tf.gather(table, rows), state, self._step, momentum))
+        return TouchedRows(rows, *_moved_on(values, state, self._step, momentum))
 
     def settle(self, table: Any) -> None:
         """Move all rows of the table on to the last step, in place."""
+        if self._descends:
+            return
         state = self._table_state
         new, new_state = _moved_on(table, state, self._step, 1.0)
         table.assign(new)
@@ -131,8 +149,16 @@ class Adam:
         step = self._step.assign_add(1.0)
         correction = tf.sqrt(1.0 - tf.pow(BETA_2, step)) / (1.0 - tf.pow(BETA_1, step))
         for (name, variable, group), gradient in zip(variables, gradients, strict=True):
-            state = self._state[name]
             rate = rates[group] * correction
+            if name == self._table and touched is not None and self._descends:
+                scores = touched.values[:, :-1]
+                total = gradient[:, :-1] + _penalty(scores, l1, l2)
+                new = tf.concat(
+                    [scores - DESCENT * rates[group] * total, touched.values[:, -1:]], axis=-1
+                )
+                variable.scatter_nd_update(touched.rows[:, None], new)
+                continue
+            state = self._state[name]
             if name == self._table and touched is not None:
                 width = touched.values.shape[-1]
                 total = gradient + _penalty(touched.values, l1, l2)

@@ -11,8 +11,6 @@ from tuner.config import AugmentationSettings
 
 __all__ = ["ReplacementTables", "augment"]
 
-UNKNOWN = 1
-
 
 class ReplacementTables(Protocol):
     """Tables by token id, see `tuner.features.Replacements`."""
@@ -26,16 +24,11 @@ class ReplacementTables(Protocol):
         """Tokens that differ by one character, (vocabulary_size, n)."""
 
     @property
-    def pair_keys(self) -> npt.NDArray[np.int64]:
-        """First token times vocabulary_size plus second, of every known pair, rising."""
+    def is_single(self) -> npt.NDArray[np.bool_]:
+        """Whether an id is that of a single token and no n-gram, (vocabulary_size,)."""
 
-    @property
-    def pair_ids(self) -> npt.NDArray[np.int32]:
-        """Tokens of these pairs."""
-
-    @property
-    def ngrams(self) -> int:
-        """2 where pairs stand behind the tokens they open, else 1."""
+    def with_ngrams(self, singles: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Put behind each token of some texts (n, length) the n-grams it begins."""
 
 
 def augment(
@@ -49,7 +42,7 @@ def augment(
     Parameters
     ----------
     token_ids
-        (n, length), 0 behind the text; with pairs, each stands behind the token it opens.
+        (n, length), 0 behind the text; n-grams stand behind the token they begin with.
     settings
         The share of texts that are changed, and per kind the chance of each of their tokens.
     tables
@@ -60,7 +53,7 @@ def augment(
     Returns
     -------
     ndarray (n, length)
-        As `token_ids`; every text keeps at least one token, and its pairs are made anew.
+        As `token_ids`; every text keeps at least one token, and its n-grams are made anew.
 
     Notes
     -----
@@ -71,7 +64,8 @@ def augment(
     rows = np.flatnonzero(generator.random(len(token_ids)) < settings.share)
     if not len(rows):
         return token_ids
-    singles = token_ids[rows, :: tables.ngrams].astype(np.int64)
+    singles = token_ids[rows].astype(np.int64)
+    singles = _closed_up(singles, tables.is_single[singles])
     for table, chance in (
         (tables.neighbours, settings.neighbours),
         (tables.misspellings, settings.noise),
@@ -82,7 +76,7 @@ def augment(
     singles = _move(singles, (generator.random(singles.shape) < settings.swap) & (singles != 0))
     singles = _leave_out(singles, generator.random(singles.shape) < settings.deletion)
     out = token_ids.copy()
-    out[rows] = singles if tables.ngrams == 1 else _with_pairs(singles, tables, out.shape[1])
+    out[rows] = tables.with_ngrams(singles)[:, : out.shape[1]]
     return out
 
 
@@ -105,24 +99,14 @@ def _leave_out(
 ) -> npt.NDArray[np.int64]:
     """Leave out the drawn tokens and close up; a text of which all are drawn stays whole."""
     kept = (singles != 0) & ~drawn
-    kept = np.where(kept.any(axis=1, keepdims=True), kept, singles != 0)
-    out = np.zeros_like(singles)
-    rows, places = np.nonzero(kept)
-    out[rows, (np.cumsum(kept, axis=1) - 1)[rows, places]] = singles[rows, places]
-    return out
+    return _closed_up(singles, np.where(kept.any(axis=1, keepdims=True), kept, singles != 0))
 
 
-def _with_pairs(
-    singles: npt.NDArray[np.int64], tables: ReplacementTables, length: int
+def _closed_up(
+    token_ids: npt.NDArray[np.int64], kept: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
-    """Put behind each token the pair it opens, as `tuner.features` does."""
-    out = np.zeros((len(singles), 2 * singles.shape[1]), np.int64)
-    out[:, ::2] = singles
-    first, second = singles[:, :-1], singles[:, 1:]
-    pairs = np.full(first.shape, UNKNOWN, np.int64)
-    if len(tables.pair_keys):
-        keys = first * len(tables.neighbours) + second
-        places = np.minimum(np.searchsorted(tables.pair_keys, keys), len(tables.pair_keys) - 1)
-        pairs = np.where(tables.pair_keys[places] == keys, tables.pair_ids[places], UNKNOWN)
-    out[:, 1:-1:2] = np.where(second != 0, pairs, 0)
-    return out[:, :length]
+    """Give the kept tokens of each text without gaps, 0 behind them."""
+    out = np.zeros_like(token_ids)
+    rows, places = np.nonzero(kept)
+    out[rows, (np.cumsum(kept, axis=1) - 1)[rows, places]] = token_ids[rows, places]
+    return out

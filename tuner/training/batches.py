@@ -12,7 +12,15 @@ import numpy.typing as npt
 
 from tuner.training.buckets import PIECE
 
-__all__ = ["Batches", "ChangeTexts", "TrainBucket", "ahead", "make_batches", "touched_rows_max"]
+__all__ = [
+    "UNKNOWN",
+    "Batches",
+    "ChangeTexts",
+    "TrainBucket",
+    "ahead",
+    "make_batches",
+    "touched_rows_max",
+]
 
 UNKNOWN = 1
 _SAMPLE = 64

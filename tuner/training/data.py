@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from tuner.records import EncodedTexts
-from tuner.training.batches import TrainBucket, touched_rows_max
+from tuner.training.batches import UNKNOWN, TrainBucket, touched_rows_max
 from tuner.training.buckets import Bucket, bucket_lengths, make_buckets
 
 __all__ = [
@@ -73,7 +74,7 @@ class Layout:
         return self._rows_max[key]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FitData:
     """The prepared parts; the sealed test is not among them."""
 
@@ -83,6 +84,22 @@ class FitData:
     validation: EvaluationPart
     selection: EvaluationPart
     classes: tuple[str, ...]
+
+    @cached_property
+    def token_weights(self) -> npt.NDArray[np.float32]:
+        """Inverse document frequency of every token in train, (vocabulary_size,).
+
+        log((1 + n) / (1 + n_t)) + 1, as scikit-learn has it; 0 for `[PAD]`, `[UNK]` and tokens
+        that no text has.
+        """
+        counts = np.zeros(self.layout.vocabulary_size, np.int64)
+        for bucket in self.train:
+            ordered = np.sort(bucket.token_ids, axis=1)
+            is_first = np.diff(ordered, axis=1, prepend=ordered[:, :1] * 0) > 0
+            counts += np.bincount(ordered[is_first], minlength=len(counts))
+        weights = np.log((1 + len(self.train_labels)) / (1 + counts)) + 1
+        weights[: UNKNOWN + 1] = 0.0
+        return np.where(counts > 0, weights, 0.0).astype(np.float32)
 
 
 def prepare_fit(

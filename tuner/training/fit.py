@@ -141,9 +141,12 @@ class _Trial:
         with self._stage("reset"):
             self.program.classifier.configure(self.settings.model)
             self.program.classifier.reset(self.seeds.weights)
+            n_fixed = 0
             if self.embedding_start is not None:
                 self.program.classifier.start_embedding(self.embedding_start)
-            n_fixed = 1 if self.settings.model.freeze_vectors else 0
+                n_fixed = 1 if self.settings.model.freeze_vectors else 0
+            if self.program.classifier.weighs_tokens:
+                self.program.classifier.weigh_tokens(self.data.token_weights)
             if n_fixed:
                 self.program.keep()  # an epoch's best weights are kept above the frozen groups
             self.course.resume(self.program.load_state)

@@ -69,7 +69,12 @@ class Program:
 
     def __init__(self, shape: ModelShape) -> None:
         self.classifier = Classifier(shape)
-        self.adam = Adam(self.classifier.variables(), table=self.classifier.embedding_name)
+        embedding = self.classifier.embedding
+        self.adam = Adam(
+            self.classifier.variables(),
+            table=self.classifier.embedding_name,
+            descends=embedding is not None and embedding[0].learns_by == "descent",
+        )
         self.n_traces = 0
         self.seconds_compiling = 0.0
         self.seconds_per_step: dict[tuple[int, int], float] = {}

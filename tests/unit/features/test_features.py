@@ -1,5 +1,4 @@
 from collections import Counter
-from itertools import pairwise, zip_longest
 
 import numpy as np
 import pytest
@@ -35,15 +34,20 @@ def encode(documents, *, ngrams=1, max_tokens=10, train=TRAIN, **counts):
     return Encoder(vocabulary, ngrams, max_tokens).encode(PackedTokens.pack(documents))
 
 
-def with_pairs(tokens):
-    pairs = [f"{a}{JOINT}{b}" for a, b in pairwise(tokens)]
-    return [token for both in zip_longest(tokens, pairs) for token in both if token is not None]
+def runs(tokens, longest):
+    """Give the runs of 1, …, longest tokens, by where they begin."""
+    return [
+        tokens[start : start + n]
+        for start in range(len(tokens))
+        for n in range(1, longest + 1)
+        if start + n <= len(tokens)
+    ]
 
 
 @pytest.fixture(params=[2_000_000, 3], ids=["at once", "in blocks"])
 def _block(request, monkeypatch):
     monkeypatch.setattr("tuner.features.vocabulary._BLOCK_TOKENS", request.param)
-    monkeypatch.setattr("tuner.features.vocabulary._PAIRS_HELD", request.param)
+    monkeypatch.setattr("tuner.features.vocabulary._RUNS_HELD", request.param)
 
 
 def test_vocabulary_counts_texts_and_breaks_ties_by_spelling():
@@ -56,9 +60,9 @@ def test_vocabulary_is_capped_with_its_special_entries():
 
 
 @pytest.mark.usefixtures("_block")
-@pytest.mark.parametrize("ngrams", [1, 2])
+@pytest.mark.parametrize("ngrams", [1, 2, 4])
 def test_vocabulary_is_that_of_counting_one_text_after_the_other(ngrams):
-    @given(DOCUMENTS, st.integers(3, 9), st.integers(1, 3), st.integers(1, 3))
+    @given(DOCUMENTS, st.integers(3, 12), st.integers(1, 3), st.integers(1, 3))
     def check(documents, size, min_count, ngram_min_count):
         found = vocabulary_of(
             documents, ngrams=ngrams, size=size, min_count=min_count,
@@ -66,16 +70,16 @@ def test_vocabulary_is_that_of_counting_one_text_after_the_other(ngrams):
         )  # fmt: skip
 
         counts = Counter(
-            token
-            for tokens in documents
-            for token in set(with_pairs(tokens) if ngrams == 2 else tokens)
+            run for tokens in documents for run in set(map(tuple, runs(tokens, ngrams)))
         )
         frequent = [
-            (-n, token)
-            for token, n in counts.items()
-            if n >= (ngram_min_count if JOINT in token else min_count)
+            (-n, len(run), run)
+            for run, n in counts.items()
+            if n >= (ngram_min_count if len(run) > 1 else min_count)
+            and all(counts[token,] >= min_count for token in run)
         ]
-        assert list(found)[2:] == [token for _, token in sorted(frequent)][: size - 2]
+        expected = [JOINT.join(run) for _, _, run in sorted(frequent)]
+        assert list(found)[2:] == expected[: size - 2]
         assert list(found.values()) == list(range(len(found)))
 
     check()
@@ -89,15 +93,19 @@ def test_unknown_token_and_empty_text_become_unk():
 
 
 @pytest.mark.usefixtures("_block")
-@pytest.mark.parametrize("ngrams", [1, 2])
-def test_encoding_is_that_of_looking_up_one_token_after_the_other(ngrams):
-    @given(DOCUMENTS, DOCUMENTS, st.integers(1, 6))
-    def check(train, documents, max_tokens):
-        vocabulary = vocabulary_of(train, ngrams=ngrams)
-        encoded = encode(documents, train=train, ngrams=ngrams, max_tokens=max_tokens)
+@pytest.mark.parametrize("ngrams", [1, 2, 4])
+def test_encoding_is_that_of_looking_up_one_run_after_the_other(ngrams):
+    @given(DOCUMENTS, DOCUMENTS, st.integers(1, 9), st.integers(3, 12))
+    def check(train, documents, max_tokens, size):
+        vocabulary = vocabulary_of(train, ngrams=ngrams, size=size)
+        encoded = encode(documents, train=train, ngrams=ngrams, max_tokens=max_tokens, size=size)
 
         expected = [
-            [vocabulary.get(token, 1) for token in (with_pairs(tokens) if ngrams == 2 else tokens)]
+            [
+                vocabulary.get(JOINT.join(run), 1)
+                for run in runs(tokens, ngrams)
+                if len(run) == 1 or JOINT.join(run) in vocabulary
+            ]
             for tokens in documents
         ]
         cut = [ids[:max_tokens] or [1] for ids in expected]
@@ -122,12 +130,19 @@ def test_large_parts_are_padded_in_steps(monkeypatch):
 
 
 def test_length_is_the_percentile_of_train_and_never_above_the_bound():
-    documents = PackedTokens.pack(["a"] * n for n in range(1, 101))
+    train = encode([["好"] * n for n in range(1, 101)], max_tokens=100)
 
-    assert fit_length(documents, FeatureSettings(length_percentile=50), ngrams=1) == 51
-    assert fit_length(documents, FeatureSettings(max_tokens=7), ngrams=1) == 7
-    # 50.5 tokens and the pairs between them: 2 * 50.5 - 1
-    assert fit_length(documents, FeatureSettings(length_percentile=50), ngrams=2) == 100
+    assert fit_length(train, FeatureSettings(length_percentile=50)) == 51
+    assert fit_length(train, FeatureSettings(max_tokens=7)) == 7
+
+
+def test_cut_is_what_encoding_up_to_that_length_gives():
+    whole = encode([["好", "看", "差"], [], ["差"]])
+
+    cut, expected = whole.cut(2), encode([["好", "看", "差"], [], ["差"]], max_tokens=2)
+
+    assert cut.flat.tolist() == expected.flat.tolist()
+    assert cut.lengths.tolist() == expected.lengths.tolist()
 
 
 def test_rare_pairs_are_left_out_of_the_vocabulary():

@@ -12,7 +12,7 @@ from tuner.errors import DataError
 from tuner.features import Encoded, read_vectors, vectors_width
 
 WORDS = {"[PAD]": 0, "[UNK]": 1, "好": 2, "york": 3, "差": 4, "好\x1f差": 5}
-TRAIN = Encoded(np.array([2, 5, 4, 2, 1], np.int32), np.array([3, 2], np.int32))
+TRAIN = Encoded(np.array([2, 5, 4, 2], np.int32), np.array([3, 1], np.int32))
 VALUES = {"好": [1.0, 2.0], "york": [0.5, -0.5], "另": [9.0, 9.0]}
 
 
@@ -52,7 +52,7 @@ MAKERS = {
 def test_every_format_gives_the_same_rows_and_coverage(tmp_path, kind):
     path = MAKERS[kind](tmp_path)
 
-    start, coverage = read_vectors(path, WORDS).start(WORDS, TRAIN, ngrams=1)
+    start, coverage = read_vectors(path, WORDS).start(WORDS, TRAIN)
 
     rows = dict(zip(start.ids.tolist(), start.values.tolist(), strict=True))
     assert rows == {WORDS[word]: VALUES[word] for word in ("好", "york")}
@@ -65,7 +65,7 @@ def test_word_of_a_text_file_may_have_blanks(tmp_path):
     (tmp_path / "a.vec").write_text("2 2\nnew york 0.5 1.5\n差 1 2\n", encoding="utf-8")
 
     vectors = read_vectors(tmp_path / "a.vec", {"new york"})
-    start, _ = vectors.start({**WORDS, "new york": 6}, TRAIN, ngrams=2)
+    start, _ = vectors.start({**WORDS, "new york": 6}, TRAIN)
 
     assert start.values.tolist() == [[0.5, 1.5]]
 
@@ -73,9 +73,9 @@ def test_word_of_a_text_file_may_have_blanks(tmp_path):
 def test_coverage_counts_the_tokens_of_train_without_pairs(tmp_path):
     vectors = read_vectors(npz(tmp_path / "a.npz"), {"好", "差"})
 
-    _, coverage = vectors.start(WORDS, TRAIN, ngrams=2)
+    _, coverage = vectors.start(WORDS, TRAIN)
 
-    # Tokens 好 差 | 好: with pairs left out, the second text is 好 and the pair [UNK].
+    # Tokens 好 差 | 好, and a pair that counts for nothing.
     assert (coverage.n_found, coverage.token_share) == (1, pytest.approx(2 / 3))
 
 

@@ -20,7 +20,9 @@ def test_default_space_is_static_and_frozen_depth_reaches_the_head():
 
     assert found["training.learning_rate"].log
     assert found["model.frozen_depth"] == IntDistribution(0, 2)
-    assert not any(isinstance(d, CategoricalDistribution) for d in found.values())
+    assert [name for name, d in found.items() if isinstance(d, CategoricalDistribution)] == [
+        "model.backbone"
+    ]
 
 
 def test_what_has_no_meaning_for_a_backbone_is_not_asked():
@@ -49,7 +51,10 @@ def test_defaults_are_moved_onto_the_grid_of_their_range():
     assert params["training.learning_rate"] == 0.01
     assert params["model.dropout"] == pytest.approx(0.25)
     assert params["training.batch_size"] == 32
-    assert all(found[name]._contains(value) for name, value in params.items())
+    assert all(
+        found[name]._contains(found[name].to_internal_repr(value))
+        for name, value in params.items()
+    )
 
 
 @pytest.mark.parametrize(

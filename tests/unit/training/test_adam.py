@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tuner.training.adam import Adam
+from tuner.training.adam import DESCENT, Adam
 
 
 def test_dense_updates_equal_keras():
@@ -122,3 +122,24 @@ def test_penalties_spare_biases():
 
     assert kernel.numpy()[0] < 1.0
     assert bias.numpy()[0] == 1.0
+
+
+def test_table_that_descends_takes_plain_steps_and_keeps_its_last_column():
+    table = np.array([[0.0, 0.0, 0.0], [0.5, -0.5, 2.0], [1.0, 1.0, 3.0]], np.float32)
+    gradient = np.array([[0.0, 0.0, 0.0], [0.1, -0.2, 0.0]], np.float32)
+    variable = tf.Variable(table)
+    variables = [(TABLE, variable, 0)]
+    adam = Adam(variables, table=TABLE, descends=True)
+
+    touched = adam.read(variable, tf.constant([0, 1]), momentum=1.0)
+    adam.apply(
+        variables, [tf.constant(gradient)], touched=touched, rates=tf.constant([1e-4]), l1=0.01,
+        l2=0.1,
+    )  # fmt: skip
+    adam.settle(variable)
+
+    penalised = gradient[1, :2] + 0.01 * np.sign(table[1, :2]) + 2 * 0.1 * table[1, :2]
+    expected = table.copy()
+    expected[1, :2] -= DESCENT * 1e-4 * penalised
+    np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-5)
+    assert adam.moments().keys() == {"step"}

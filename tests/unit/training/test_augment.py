@@ -24,16 +24,18 @@ class Tables:
 
     neighbours: np.ndarray
     misspellings: np.ndarray
-    pair_keys: np.ndarray
-    pair_ids: np.ndarray
-    ngrams: int = 1
+
+    @property
+    def is_single(self):
+        return np.arange(SIZE) > 0
+
+    def with_ngrams(self, singles):
+        return singles
 
 
 TABLES = Tables(
     neighbours=((np.arange(SIZE) + 10) % SIZE)[:, None].repeat(2, axis=1),
     misspellings=((np.arange(SIZE) + 20) % SIZE)[:, None].repeat(3, axis=1),
-    pair_keys=np.zeros(0, np.int64),
-    pair_ids=np.zeros(0, np.int32),
 )
 
 
@@ -95,38 +97,40 @@ def test_same_seed_changes_alike_and_another_otherwise():
     assert not np.array_equal(changed(**every), changed(seed=1, **every))
 
 
-@pytest.fixture
-def with_pairs():
+@pytest.fixture(params=[2, 3])
+def with_ngrams(request):
     texts = [["a", "b", "a", "c"], ["b", "a"], ["c"], ["a", "b", "a", "b", "c", "a"]]
-    names = ["a", "b", "c", "a\x1fb", "b\x1fa"]
+    names = ["a", "b", "c", "a\x1fb", "b\x1fa", "a\x1fb\x1fa"]
     vocabulary = {token: n for n, token in enumerate(["[PAD]", "[UNK]", *names])}
-    encoder = Encoder(vocabulary, 2, 16)
+    encoder = Encoder(vocabulary, request.param, 16)
     encoded = encoder.encode(PackedTokens.pack(texts))
-    tables = fit_replacements(vocabulary, encoded, ngrams=2)
+    tables = fit_replacements(vocabulary, encoded, ngrams=request.param)
     return encoder, encoded.padded(np.arange(4), 16), tables
 
 
-def test_pairs_are_made_anew_as_the_encoder_makes_them(with_pairs):
-    encoder, texts, tables = with_pairs
+def test_ngrams_are_made_anew_as_the_encoder_makes_them(with_ngrams):
+    encoder, texts, tables = with_ngrams
     found = changed(texts=texts, tables=tables, swap=0.9)
 
     names = {number: token for token, number in encoder.vocabulary.items()}
-    words = [[names[n] for n in row[::2] if n] for row in found.tolist()]
+    words = [[names[n] for n in row if n and "\x1f" not in names[n]] for row in found.tolist()]
     expected = encoder.encode(PackedTokens.pack(words)).padded(np.arange(4), 16)
     assert np.array_equal(found, expected)
     assert not np.array_equal(found, texts)
 
 
-def test_text_of_which_nothing_is_drawn_keeps_its_pairs(with_pairs):
-    _, texts, tables = with_pairs
+def test_text_of_which_nothing_is_drawn_keeps_its_ngrams(with_ngrams):
+    _, texts, tables = with_ngrams
 
     assert np.array_equal(changed(texts=texts, tables=tables, swap=1e-12), texts)
 
 
-def test_a_long_text_cut_in_the_middle_of_a_pair_is_carried():
-    tables = Tables(
-        TABLES.neighbours, TABLES.misspellings, np.array([2 * SIZE + 3]), np.array([9]), ngrams=2
-    )
-    texts = np.array([[2, 9, 3, 1, 2, 9, 3]])
+def test_a_long_text_whose_last_ngram_reaches_beyond_the_cut_keeps_its_tokens(with_ngrams):
+    _, texts, tables = with_ngrams
+    cut = texts[:, :3]
 
-    assert np.array_equal(changed(texts=texts, tables=tables, swap=1e-12), texts)
+    found = changed(texts=cut, tables=tables, swap=1e-12)
+
+    for before, after in zip(cut, found, strict=True):
+        assert after[tables.is_single[after]].tolist() == before[tables.is_single[before]].tolist()
+        assert set(after.tolist()) <= {0, *before.tolist()}

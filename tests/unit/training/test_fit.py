@@ -4,7 +4,7 @@ import pytest
 from tests.kept_states import Kept
 from tuner.config import load_settings
 from tuner.errors import Interrupted, TrialFailed
-from tuner.features import EmbeddingStart, Encoded, Replacements
+from tuner.features import EmbeddingStart, Encoded, Ngrams, Replacements
 from tuner.models import model_shape
 from tuner.records import TrialSeeds
 from tuner.training import LabelledTexts, fit, prepare_fit
@@ -39,6 +39,7 @@ def data():
 
 
 SEEDS = TrialSeeds(1, 2, 3)
+NO_NGRAMS = Ngrams({str(number): number for number in range(20)})
 
 
 def run(data, *, stop=lambda: None, start=None, replacements=None, checkpoint=None, **changes):
@@ -196,13 +197,7 @@ def test_trial_after_one_with_vectors_starts_at_random_again(data):
 
 def test_augmentation_repeats_itself_bit_for_bit_and_compiles_nothing(data):
     tokens = np.arange(20, dtype=np.int32)
-    tables = Replacements(
-        np.roll(tokens, 1)[:, None],
-        tokens[:, None],
-        np.zeros(0, np.int64),
-        np.zeros(0, np.int32),
-        1,
-    )
+    tables = Replacements(np.roll(tokens, 1)[:, None], tokens[:, None], NO_NGRAMS, 1)
     plain, _ = run(data)
     strengths = {"augmentation.neighbours": 0.2, "augmentation.deletion": 0.1}
 
@@ -218,8 +213,7 @@ def test_augmentation_repeats_itself_bit_for_bit_and_compiles_nothing(data):
 
 def test_validation_and_selection_texts_are_never_augmented(data):
     tokens = np.zeros(20, np.int32) + 5  # every token of a changed text becomes the same one
-    no_pairs = np.zeros(0, np.int64), np.zeros(0, np.int32)
-    tables = Replacements(tokens[:, None], tokens[:, None], *no_pairs, ngrams=1)
+    tables = Replacements(tokens[:, None], tokens[:, None], NO_NGRAMS, ngrams=1)
     still = {"training.learning_rate": 1e-9}
     strongest = {"augmentation.neighbours": 0.99, "augmentation.share": 1.0}
 
@@ -259,3 +253,16 @@ def test_trial_that_goes_on_from_its_checkpoint_ends_bit_for_bit_as_one_that_ran
     assert resumed.validation == whole.validation
     for name, weights in whole.weights.items():
         assert np.array_equal(resumed.weights[name], weights)
+
+
+def test_linear_keeps_frozen_scores_and_the_weights_of_tokens(data):
+    settings_of = {
+        "model.backbone": "linear", "model.frozen_depth": 1, "training.epochs": 2,
+        "training.learning_rate": 5e-4, "study.metric": "log_loss",
+    }  # fmt: skip
+    whole, _ = run(data, **settings_of)
+    half, _ = run(data, **{**settings_of, "training.fine_tune_epochs": 0})
+
+    name = "scores/embedding/embeddings"
+    assert np.array_equal(whole.weights[name], half.weights[name])
+    assert not np.array_equal(whole.weights["head/head/kernel"], half.weights["head/head/kernel"])
