@@ -232,7 +232,10 @@ class ConfirmationProgress(Protocol):
 
 
 class StudyProgress(Progress, ConfirmationProgress, Protocol):
-    """Watches search and confirmation."""
+    """Watches search and confirmation, and knows what comes after."""
+
+    def ending_estimated(self, seconds: float) -> None:
+        """Hear what sealed test, baselines and report are expected to take at the end."""
 
 
 StopRequested = Callable[[], None]

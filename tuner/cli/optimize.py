@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ class _Confirm(click.ParamType[tuple[int, int] | None]):
 @click.option(
     "--budget",
     type=Duration(),
-    help="Time for search and confirmation together (30m, 2h).",
+    help="Time for everything: search, confirmation, sealed test and report (30m, 2h).",
 )
 @click.option(
     "--stop-when-flat",
@@ -166,6 +167,7 @@ def optimize(
 
     Example: tuner optimize --data reviews.csv --text content --label sentiment --timeout 2h
     """
+    started = time.monotonic()
     from tuner.cli.findings import show_findings
     from tuner.cli.logs import log_to_stderr
     from tuner.cli.settings_from import settings_from
@@ -208,6 +210,7 @@ def optimize(
                     stop_requested=alive(metrics, signals.stop_requested),
                     timeout_seconds=math.inf if timeout is None else timeout,
                     budget_seconds=math.inf if budget is None else budget,
+                    started=started,
                     stops_when_flat=stop_when_flat,
                     confirmation=None if confirm is None else ConfirmationPlan(*confirm),
                     workers=build_workers(

@@ -66,6 +66,10 @@ class LineView:
     def __exit__(self, *_: object) -> None:
         """Nothing to close."""
 
+    def ending_estimated(self, seconds: float) -> None:
+        """Let the time left count it."""
+        self._tally.seconds_after = seconds
+
     def study_started(self, trials: Sequence[TrialRecord]) -> None:
         """Take over the counts."""
         self._tally.begin(trials)
@@ -111,7 +115,13 @@ class LineView:
 
     def confirmation_started(self, n_runs: int, n_done: int, seconds_left: float) -> None:
         """Begin to count the runs."""
-        self.confirmation = ConfirmationTally(n_runs, n_done, seconds_left, self._tally.direction)
+        self.confirmation = ConfirmationTally(
+            n_runs,
+            n_done,
+            seconds_left,
+            self._tally.direction,
+            seconds_after=self._tally.seconds_after,
+        )
 
     def confirmation_run_finished(
         self, trial: TrialRecord, repetition: int, value: float | None, seconds: float | None
@@ -164,6 +174,10 @@ class LiveView:
         self._running = {}
         if self._live.is_started:
             self._live.__exit__(kind, error, traceback)
+
+    def ending_estimated(self, seconds: float) -> None:
+        """Let the time left count it."""
+        self._lines.ending_estimated(seconds)
 
     def study_started(self, trials: Sequence[TrialRecord]) -> None:
         """Take over the counts and begin to draw."""

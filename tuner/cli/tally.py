@@ -20,12 +20,18 @@ class Tally:
         Runs of the confirmation that follows the search.
     workers
         Processes that share the trials; the confirmation runs in one.
+
+    Attributes
+    ----------
+    seconds_after
+        What comes after the confirmation: the sealed test, its baselines, the report.
     """
 
     def __init__(
         self, total: int, metric: str, direction: str, *, runs_after: int = 0, workers: int = 1
     ) -> None:
         self.total = total
+        self.seconds_after = 0.0
         self._workers = workers
         self.metric = metric
         self.direction = direction
@@ -74,7 +80,7 @@ class Tally:
 
     @property
     def seconds_left(self) -> float:
-        """Estimate for search and confirmation; infinite before the second trial.
+        """Estimate for all that is left; infinite before the second trial.
 
         By the mean of the last 20 trials, and for the confirmation, where nothing is pruned, by
         that of the last 20 complete ones.
@@ -86,7 +92,7 @@ class Tally:
         whole = self._seconds_complete[1:][-20:] or recent
         n_left = max(0, self.total - self.finished)
         ahead = n_left * statistics.fmean(recent) / self._workers
-        return ahead + self._runs_after * statistics.fmean(whole)
+        return ahead + self._runs_after * statistics.fmean(whole) + self.seconds_after
 
 
 class ConfirmationTally:
@@ -98,12 +104,23 @@ class ConfirmationTally:
         Runs of the whole confirmation, and those an earlier process has finished.
     seconds_left
         Estimate before the first run.
+    seconds_after
+        What comes after the last one.
     """
 
-    def __init__(self, n_runs: int, n_done: int, seconds_left: float, direction: str) -> None:
+    def __init__(
+        self,
+        n_runs: int,
+        n_done: int,
+        seconds_left: float,
+        direction: str,
+        *,
+        seconds_after: float = 0.0,
+    ) -> None:
         self.n_runs = n_runs
         self.n_done = n_done
         self._seconds_left = seconds_left
+        self._seconds_after = seconds_after
         self._sign = 1.0 if direction == "maximize" else -1.0
         self._seconds: list[float] = []
         self._values: dict[int, list[float]] = {}
@@ -132,10 +149,11 @@ class ConfirmationTally:
 
     @property
     def seconds_left(self) -> float:
-        """Estimate from the mean of the finished runs."""
+        """Estimate from the mean of the finished runs, and what comes after."""
         if not self._seconds:
-            return self._seconds_left
-        return max(0, self.n_runs - self.n_done) * statistics.fmean(self._seconds)
+            return self._seconds_left + self._seconds_after
+        n_left = max(0, self.n_runs - self.n_done)
+        return n_left * statistics.fmean(self._seconds) + self._seconds_after
 
 
 def duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["LabelSuspect", "deal_folds", "find_label_noise", "word_features"]
+__all__ = ["LabelSuspect", "deal_folds", "find_label_noise", "n_passes", "word_features"]
 
 FOLDS = 5
 TOP_SHARE, TOP_ROWS = 0.1, 100  # in a small set the surest 100, but at most a quarter
@@ -131,6 +131,11 @@ def deal_folds(
     return folds
 
 
+def n_passes(n_rows: int) -> int:
+    """Give the passes over the rows that the model behind the suspects is fitted with."""
+    return min(max(_UPDATES // n_rows, _EPOCHS_MIN), _EPOCHS_MAX)
+
+
 def word_features(documents: Sequence[Sequence[str]]) -> Any:
     """Give TF-IDF of words and word pairs, a sparse (n, at most 100,000) float32 array."""
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -171,7 +176,7 @@ def _out_of_fold(
     """Give each row's class probabilities from a model that was fitted on the other folds."""
     from sklearn.linear_model import SGDClassifier
 
-    n_epochs = min(max(_UPDATES // len(given), _EPOCHS_MIN), _EPOCHS_MAX)
+    n_epochs = n_passes(len(given))
     probabilities = np.zeros((len(given), n_classes))
     for fold in range(FOLDS):
         inside, outside = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)

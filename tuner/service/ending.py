@@ -2,40 +2,79 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from tuner.evaluation import runs_needed
 from tuner.records import TrialRecord
-from tuner.search import EndsEarly, is_flat
-from tuner.service.confirm import ConfirmationPlan, kind_for
+from tuner.search import EndsEarly, is_flat, top_trials
+from tuner.service.confirm import ConfirmationPlan
+from tuner.service.ending_cost import EndingCost
 from tuner.service.results import Results
 
-__all__ = ["ends_early_rule"]
+__all__ = ["Limits", "ends_early_rule"]
+
+RECENT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a run may take.
+
+    `started` is when it began by the monotonic clock; no trial starts `timeout_seconds` later,
+    and everything is to be over `budget_seconds` later.
+    """
+
+    started: float
+    timeout_seconds: float
+    budget_seconds: float
+
+    @property
+    def deadline(self) -> float:
+        """When the budget is spent, by the monotonic clock."""
+        return self.started + self.budget_seconds
 
 
 def ends_early_rule(
     results: Results,
+    limits: Limits,
     *,
-    started: float,
-    timeout_seconds: float,
-    budget_seconds: float,
     stops_when_flat: bool,
     confirmation: ConfirmationPlan | None,
+    cost: EndingCost,
+    trains_elsewhere: bool,
+    n_earlier: int,
+    clock: Callable[[], float] = time.monotonic,
 ) -> EndsEarly:
-    """Give the rule that ends a search before its total, with the outcome it ends with."""
-    kind = kind_for(results.parts)
+    """Give the rule that ends a search before its total, with the outcome it ends with.
+
+    Parameters
+    ----------
+    cost
+        Of what comes after search and confirmation.
+    trains_elsewhere
+        Whether the trials run in other processes than the confirmation.
+    n_earlier
+        Complete trials that an earlier run has left.
+    """
+    direction = results.settings.direction
 
     def rule(trials: Sequence[TrialRecord]) -> str | None:
-        spent = time.monotonic() - started
-        if spent >= timeout_seconds:
+        now = clock()
+        if now >= limits.started + limits.timeout_seconds:
             return "timeout"
-        if spent + _seconds_ahead(trials, confirmation, kind) >= budget_seconds:
+        complete = [t for t in trials if t.state == "complete" and t.seconds is not None]
+        ahead = _seconds_ahead(complete, confirmation, direction)
+        if trains_elsewhere or len(complete) == n_earlier:
+            # This process has no program yet. Folds need none of their own.
+            ahead += max(map(_compiling, complete), default=0.0)
+        # One trial is run whatever it takes: without it there is no result.
+        if complete and now + ahead + cost.seconds(trials) >= limits.deadline:
             return "budget"
         if stops_when_flat and is_flat(
-            trials,
-            direction=results.settings.direction,
-            n_rows=len(results.parts.selection),
+            trials, direction=direction, n_rows=len(results.parts.selection)
         ):
             return "flat"
         return None
@@ -44,19 +83,28 @@ def ends_early_rule(
 
 
 def _seconds_ahead(
-    trials: Sequence[TrialRecord], confirmation: ConfirmationPlan | None, kind: str
+    complete: Sequence[TrialRecord], confirmation: ConfirmationPlan | None, direction: str
 ) -> float:
-    """Estimate one more trial and the confirmation from the complete trials.
+    """Estimate one more trial and the confirmation, from the complete trials.
 
-    The first one compiled the programs; each fold of a cross-validation may do so again.
+    The trial at what the longest of the last 20 took, the confirmation at what the trials that
+    would enter it took; 0 before the first one.
     """
-    seconds = [t.seconds for t in trials if t.state == "complete" and t.seconds is not None]
-    if not seconds:
+    if not complete:
         return 0.0
-    first, rest = seconds[0], seconds[1:] or seconds
-    run = sum(rest[-20:]) / len(rest[-20:])
+    one_more = max(_seconds(trial) for trial in complete[-RECENT:])
     if confirmation is None:
-        return run
-    n_runs = 1 + runs_needed(min(confirmation.top, len(seconds)), confirmation.seeds)
-    n_new_shapes = confirmation.seeds if kind == "cross_validation" else 0
-    return n_runs * run + n_new_shapes * max(0.0, first - run)
+        return one_more
+    best = top_trials(complete, direction, confirmation.top)
+    # One more trial may be one more contender.
+    n_runs = runs_needed(min(confirmation.top, len(best) + 1), confirmation.seeds)
+    return one_more + n_runs * statistics.fmean(_seconds(trial) for trial in best)
+
+
+def _seconds(trial: TrialRecord) -> float:
+    """Give what the trial took but for compiling, which the first one of its shape does."""
+    return max(0.0, (trial.seconds or 0.0) - _compiling(trial))
+
+
+def _compiling(trial: TrialRecord) -> float:
+    return float((trial.attributes.get("seconds") or {}).get("compile", 0.0))

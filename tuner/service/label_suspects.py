@@ -20,6 +20,7 @@ __all__ = [
     "SUSPECTS_FILE",
     "LabelSuspects",
     "SuspectRow",
+    "count_judged",
     "find_suspects",
     "sample_rows",
     "shuffled",
@@ -113,7 +114,7 @@ def find_suspects(
         Draws the sample of a larger table, and deals the folds.
     """
     labels = [document.label for document in documents]
-    n_judged = min(len(documents), CELLS_MAX // max(1, len(set(labels))))
+    n_judged = _n_judged(len(documents), len(set(labels)))
     judged = sorted(shuffled(len(documents), seed=seed)[:n_judged])
     found = find_label_noise(
         [tokens[row] for row in judged],
@@ -125,6 +126,15 @@ def find_suspects(
         tuple(SuspectRow(documents[judged[s.row]], s.suggested, s.self_confidence) for s in found),
         n_judged,
     )
+
+
+def count_judged(documents: Sequence[Document], *, n_classes: int) -> int:
+    """Count the rows that `study_suspects` would look at."""
+    return _n_judged(len(sample_rows(documents, seed=0)), n_classes)
+
+
+def _n_judged(n_rows: int, n_classes: int) -> int:
+    return min(n_rows, CELLS_MAX // max(1, n_classes))
 
 
 def sample_rows(documents: Sequence[Document], *, seed: int) -> list[int]:

@@ -126,6 +126,9 @@ class StudyMetrics:
         self._best: float | None = None
         self._direction = direction
 
+    def ending_estimated(self, seconds: float) -> None:
+        """Nothing to count."""
+
     def study_started(self, trials: Sequence[TrialRecord]) -> None:
         """Take over the best value; trials that others ended are theirs to count."""
         for state in ("complete", "pruned", "failed", "retried"):

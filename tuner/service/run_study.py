@@ -44,7 +44,9 @@ from tuner.search import (
 from tuner.seeds import Stream, derive_seed
 from tuner.service.collect import read_findings, store_parts
 from tuner.service.confirm import Confirmation, ConfirmationPlan, confirm
-from tuner.service.ending import ends_early_rule
+from tuner.service.confirmation_clock import ConfirmationClock
+from tuner.service.ending import Limits, ends_early_rule
+from tuner.service.ending_cost import rehearse
 from tuner.service.finish import open_test
 from tuner.service.label_suspects import study_suspects
 from tuner.service.plan import StudyPlan
@@ -83,6 +85,7 @@ def run_study(
     stop_requested: StopRequested = lambda: None,
     timeout_seconds: float = math.inf,
     budget_seconds: float = math.inf,
+    started: float | None = None,
     stops_when_flat: bool = False,
     confirmation: ConfirmationPlan | None = None,
     opened: Callable[[], None] = lambda: None,
@@ -96,7 +99,9 @@ def run_study(
     timeout_seconds
         No trial is started after this time; the confirmation follows all the same.
     budget_seconds
-        Search and confirmation together are to fit in.
+        Search, confirmation, the sealed test and the report are to fit in.
+    started
+        When these two began to count, by the monotonic clock; None for now.
     stops_when_flat
         End the search when its expected gain is below the noise of the score.
     confirmation
@@ -115,7 +120,9 @@ def run_study(
     NoCompleteTrial
         If no trial is complete at the end.
     """
-    started = time.monotonic()
+    limits = Limits(
+        time.monotonic() if started is None else started, timeout_seconds, budget_seconds
+    )
     # Before the study is made: one without a place for its results would stay behind, empty.
     _check_weights_kept(plan.settings, confirmation)
     probe_folder(plan.folder)
@@ -135,14 +142,17 @@ def run_study(
             coverage = results.pipeline.vector_coverage(plan.settings)
             if coverage is not None:
                 search.note("vectors", coverage.as_json())
+        cost = rehearse(results.pipeline, plan.settings)
+        progress.ending_estimated(cost.seconds(search.trials()))
         progress.study_started(search.trials())
         ends_early = ends_early_rule(
             results,
-            started=started,
-            timeout_seconds=timeout_seconds,
-            budget_seconds=budget_seconds,
+            limits,
             stops_when_flat=stops_when_flat,
             confirmation=confirmation,
+            cost=cost,
+            trains_elsewhere=workers is not None,
+            n_earlier=search.counts()["complete"],
         )
         with _study_runner(results, stop_requested) as runner:
             outcome = _run_trials(
@@ -155,8 +165,12 @@ def run_study(
                 runner,
                 progress,
                 stop_requested,
-                time_is_up=lambda: time.monotonic() - started >= budget_seconds,
+                deadline=limits.deadline - cost.seconds(search.trials()),
             )
+        _log.info(
+            "opening the sealed test, with baselines and the report: about %.0f s",
+            cost.seconds(search.trials()),
+        )
         return _finish(plan, search, results, outcome, confirmed)
 
 
@@ -186,19 +200,20 @@ def _confirm(
     progress: ConfirmationProgress,
     stop_requested: StopRequested,
     *,
-    time_is_up: Callable[[], bool],
+    deadline: float,
 ) -> Confirmation | None:
     if plan is None:
         return None
+    clock = ConfirmationClock(progress, n_seeds=plan.seeds, deadline=deadline)
     try:
         return confirm(
             search,
             results,
             plan,
             runner=runner,
-            progress=progress,
+            progress=clock,
             stop_requested=stop_requested,
-            time_is_up=time_is_up,
+            time_is_up=clock.is_up,
         )
     except Interrupted:
         results.write_tables(search.trials(), outcome="interrupted")

@@ -44,6 +44,11 @@ class StudyWatchers(Watchers):
         super().__init__(*watchers)
         self._study_watchers = watchers
 
+    def ending_estimated(self, seconds: float) -> None:
+        """Pass it on."""
+        for watcher in self._study_watchers:
+            watcher.ending_estimated(seconds)
+
     def confirmation_started(self, n_runs: int, n_done: int, seconds_left: float) -> None:
         """Pass it on."""
         for watcher in self._study_watchers:

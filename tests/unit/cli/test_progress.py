@@ -39,6 +39,21 @@ def test_time_left_counts_the_confirmation_at_the_price_of_whole_trials():
     assert tally.seconds_left == 1 * 3.0 + 3 * 5.0
 
 
+def test_time_left_counts_what_comes_after_the_confirmation(lines):
+    view = LineView(Tally(4, "macro_f1", "maximize"))
+    view.ending_estimated(40.0)
+
+    for number in range(2):
+        view.trial_finished(record(number, value=0.5, seconds=3.0))
+    view.confirmation_started(2, 0, 6.0)
+    view.confirmation_run_finished(record(0, value=0.5), 0, 0.5, 3.0)
+    view.confirmation_run_finished(record(1, value=0.5), 0, 0.5, 3.0)
+
+    assert [line.rsplit("about ")[1] for line in lines] == [
+        "? left", "46 s left", "43 s left", "40 s left",
+    ]  # fmt: skip
+
+
 def test_lower_is_better_for_a_loss():
     tally = Tally(10, "log_loss", "minimize")
 
