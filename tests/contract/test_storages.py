@@ -7,12 +7,14 @@ import os
 
 import optuna
 import pytest
+import sqlalchemy
 from optuna.trial import TrialState
 
 from tests.fake_trainer import NoStore, Quiet, run_fake, value_of
 from tuner.config import apply_params, load_settings
 from tuner.errors import ConfigError, Interrupted, TooManyFailures, TrialFailed
 from tuner.search import Search, close_storage, list_studies, open_storage, read_trials
+from tuner.search.owner import claiming_owner
 
 OPENED = []
 
@@ -236,3 +238,20 @@ def test_unknown_study_suggests_the_nearest(url):
 
     with pytest.raises(ConfigError, match="Did you mean 'reviews'"):
         read_trials(url, "reviwes")
+
+
+def test_looking_for_dead_workers_asks_as_much_of_two_trials_as_of_six(url):
+    study = search(url)
+    asked = []
+    sqlalchemy.event.listen(
+        study._storage.engine, "before_cursor_execute", lambda *given: asked.append(given[2])
+    )
+
+    def questions_with(n_running):
+        while study.counts()["running"] < n_running:
+            study._claim(99, claiming_owner())
+        asked.clear()
+        study.reap()
+        return len(asked)
+
+    assert questions_with(2) == questions_with(6)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy.orm import selectinload
 
 from tuner.errors import TrialTaken
 
@@ -243,6 +244,11 @@ def beats(session: Any, study_id: int) -> list[Beat]:
     now = session.execute(sqlalchemy.func.now()).scalar()
     running = (
         session.query(models.TrialModel)
+        # One query for all, not two for each: every claim asks.
+        .options(
+            selectinload(models.TrialModel.user_attributes),
+            selectinload(models.TrialModel.heartbeats),
+        )
         .filter(models.TrialModel.study_id == study_id)
         .filter(models.TrialModel.state == TrialState.RUNNING)
         .order_by(models.TrialModel.number)
