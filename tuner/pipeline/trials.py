@@ -22,7 +22,7 @@ from tuner.persist import Cache, StoredModel
 from tuner.pipeline.aids import Aids
 from tuner.pipeline.encoders import EncoderPipeline, PreparedTexts
 from tuner.pipeline.stages import STAGES, Stages
-from tuner.preprocess import resolve_segmenter
+from tuner.preprocess import resolve_segmenter, with_words
 from tuner.records import (
     Checkpoint,
     Report,
@@ -92,6 +92,7 @@ class Pipeline:
         self._rows = dict(zip(_PARTS, np.split(rows, ends[:-1]), strict=True))
         self._aids: Aids = Aids(None if study is None else study._aids)
         self._resolved: dict[PreprocessSettings, PreprocessSettings] = {}
+        self._with_words: dict[PreprocessSettings, PreprocessSettings] = {}
         self._prepared: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
 
     def on(self, parts: SearchParts) -> Pipeline:
@@ -110,6 +111,13 @@ class Pipeline:
             texts = [document.text for document in self.parts.train]
             self._resolved[preprocess] = resolve_segmenter(preprocess, texts)
         return self._resolved[preprocess]
+
+    def with_words(self, preprocess: PreprocessSettings) -> PreprocessSettings:
+        """Give the preprocessing with a segmenter that gives words, by the train texts."""
+        if preprocess not in self._with_words:
+            texts = [document.text for document in self.parts.train]
+            self._with_words[preprocess] = with_words(preprocess, texts)
+        return self._with_words[preprocess]
 
     def run_trial(
         self,

@@ -16,7 +16,7 @@ from tuner.corpus import duplicate_key, near_duplicate_groups
 from tuner.doctor import find_label_noise, n_passes, word_features
 from tuner.evaluation import compare, score_intervals
 from tuner.pipeline import Pipeline
-from tuner.preprocess import tokenize, with_words
+from tuner.preprocess import tokenize
 from tuner.records import SearchParts, TrialRecord
 from tuner.service.label_suspects import count_judged, shuffled
 
@@ -71,7 +71,7 @@ def rehearse(
     classes = sorted(set(labels))
     if len(classes) < 2:
         return EndingCost(0.0, parts)  # nothing to fit: so few rows take no time
-    preprocess = with_words(settings.preprocess, [d.text for d in parts.train])
+    preprocess = pipeline.with_words(settings.preprocess)
     _load_libraries(texts, preprocess)
 
     def timed(call: Callable[[], Result]) -> tuple[Result, float]:

@@ -12,7 +12,6 @@ from tuner.config import Settings
 from tuner.corpus import duplicate_key, near_duplicate_groups
 from tuner.doctor import find_label_noise
 from tuner.pipeline import Pipeline
-from tuner.preprocess import with_words
 from tuner.records import Document
 from tuner.report import csv_cell
 
@@ -87,7 +86,7 @@ def study_suspects(pipeline: Pipeline, settings: Settings) -> LabelSuspects:
         Of the study; `split.seed` draws the sample of a large table and deals the folds.
     """
     seed = settings.split.seed
-    preprocess = with_words(settings.preprocess, [d.text for d in pipeline.parts.train])
+    preprocess = pipeline.with_words(settings.preprocess)
     names = ("train", "validation", "selection")
     documents = [document for name in names for document in getattr(pipeline.parts, name)]
     tokens = [found for name in names for found in pipeline.tokens(preprocess, name)]

@@ -361,7 +361,7 @@ def _finish(
         )
     winner = found if confirmed is None else confirmed.winner.trial
     default = next((t for t in trials if t.origin == 0 and t.state == "complete"), None)
-    opening = open_test(results, results.pipeline, winner, default)
+    opening = open_test(results, winner, default)
     content = results.write_best(
         winner,
         trials,
