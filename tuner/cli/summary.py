@@ -41,6 +41,9 @@ def show_best(best: Mapping[str, Any]) -> None:
     if verdict is not None:
         click.echo(verdict["sentence"])
         click.echo(verdict["sentence_zh"])
+        for name in ("advice", "advice_zh"):
+            if verdict.get(name):
+                click.echo(verdict[name])
 
 
 def _show_confirmation(best: Mapping[str, Any]) -> None:

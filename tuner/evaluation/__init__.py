@@ -1,5 +1,6 @@
 """What a set of predictions is worth: intervals, comparisons, a verdict, slices."""
 
+from tuner.evaluation.advice import advise
 from tuner.evaluation.bootstrap import Interval, score_intervals
 from tuner.evaluation.calibration import (
     calibration_report,
@@ -19,6 +20,7 @@ __all__ = [
     "Difference",
     "Interval",
     "Verdict",
+    "advise",
     "apply_temperature",
     "calibration_report",
     "compare",

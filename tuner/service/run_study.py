@@ -14,7 +14,7 @@ from typing import Any
 
 from tuner.config import Settings
 from tuner.cores import cores
-from tuner.errors import ConfigError, Interrupted, NoCompleteTrial
+from tuner.errors import ConfigError, Interrupted
 from tuner.isolation import PipelineRecipe
 from tuner.persist import Cache, probe_folder, read_parts
 from tuner.pipeline import Pipeline, StudyTrials
@@ -26,29 +26,21 @@ from tuner.records import (
     StopRequested,
     StudyProgress,
 )
-from tuner.report import study_note, study_report
 from tuner.search import (
     BlobPlace,
     EndsEarly,
     Search,
     StudyTerms,
-    best_trial,
-    count_trials,
-    distributions,
-    edge_warnings,
     mask,
-    parameter_importances,
     storage_errors,
     why_none_pruned,
 )
-from tuner.seeds import Stream, derive_seed
 from tuner.service.collect import read_findings, store_parts
+from tuner.service.conclude import conclude
 from tuner.service.confirm import Confirmation, ConfirmationPlan, confirm
 from tuner.service.confirmation_clock import ConfirmationClock
 from tuner.service.ending import Limits, ends_early_rule
 from tuner.service.ending_cost import rehearse
-from tuner.service.finish import open_test
-from tuner.service.label_suspects import study_suspects
 from tuner.service.plan import StudyPlan
 from tuner.service.results import Results
 from tuner.service.runners import Runner, runners
@@ -171,7 +163,8 @@ def run_study(
             "opening the sealed test, with baselines and the report: about %.0f s",
             cost.seconds(search.trials()),
         )
-        return _finish(plan, search, results, outcome, confirmed)
+        content = conclude(search, results, outcome, confirmed)
+        return StudyResult(outcome, plan.folder, content, results.findings)
 
 
 def submit_study(plan: StudyPlan, *, total: int, blobs: BlobPlace) -> dict[str, int]:
@@ -341,61 +334,6 @@ def _study_runner(
     recipe = PipelineRecipe(results.parts, results.folder.parent / "cache", processes=cores())
     with runners(results.settings.execution, stop_requested) as make_runner:
         yield cache(lambda: make_runner(recipe, lambda: StudyTrials(results.pipeline).run_trial))
-
-
-def _finish(
-    plan: StudyPlan,
-    search: Search,
-    results: Results,
-    outcome: str,
-    confirmed: Confirmation | None,
-) -> StudyResult:
-    """Open the sealed test for the winner, and write the results."""
-    trials = search.trials()
-    found = best_trial(trials, plan.settings.direction)
-    if found is None:
-        counts = count_trials(trials)
-        raise NoCompleteTrial(
-            f"study {plan.name} ended ({outcome}) without a complete trial: "
-            f"{counts['pruned']} pruned, {counts['failed']} failed."
-        )
-    winner = found if confirmed is None else confirmed.winner.trial
-    default = next((t for t in trials if t.origin == 0 and t.state == "complete"), None)
-    opening = open_test(results, winner, default)
-    content = results.write_best(
-        winner,
-        trials,
-        outcome=outcome,
-        test=opening.test,
-        baselines=opening.baselines,
-        verdict=opening.verdict,
-        confirmation=None if confirmed is None else confirmed.as_json(),
-        search_best=found,
-    )
-    space = distributions(plan.settings)
-    edges = edge_warnings(plan.settings, winner.params)
-    suspects = study_suspects(results.pipeline, plan.settings)
-    results.write_suspects(suspects)
-    results.write_report(
-        study_report(
-            content=content,
-            slices=opening.slices,
-            calibration=opening.calibration,
-            importances=parameter_importances(
-                trials,
-                space,
-                direction=plan.settings.direction,
-                seed=derive_seed(plan.settings.study.seed, 1, Stream.EVALUATION),
-            ),
-            edges=[edge.as_json() for edge in edges],
-            label_noise=suspects.as_json(),
-        )
-    )
-    for edge in edges:
-        _log.warning("%s", edge.sentence)
-    results.write_tables(trials, outcome=outcome)
-    search.set_note(study_note(content, results.findings))
-    return StudyResult(outcome, plan.folder, content, results.findings)
 
 
 def _is_final(
