@@ -228,4 +228,6 @@ def overrides_of(
 
 def default_storage(storage: str | None, output: Path) -> str:
     """Give the storage's URL."""
-    return f"sqlite:///{output / 'tuner.db'}" if storage is None else storage
+    from tuner.search import default_url
+
+    return default_url(output) if storage is None else storage

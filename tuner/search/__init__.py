@@ -9,13 +9,12 @@ from tuner.search.failures import check_failures
 from tuner.search.importance import parameter_importances
 from tuner.search.objective import trial_seeds
 from tuner.search.pruner import why_none_pruned
+from tuner.search.ranking import best_trial, top_trials
 from tuner.search.reading import (
-    best_trial,
     count_trials,
     list_studies,
     open_studies,
     read_trials,
-    top_trials,
 )
 from tuner.search.sampler import check_sampler
 from tuner.search.space import all_params, all_preprocess_choices, check_space, distributions
@@ -23,6 +22,7 @@ from tuner.search.stopping import is_flat
 from tuner.search.storage import (
     cached_storage,
     close_storage,
+    default_url,
     mask,
     open_storage,
     parse_url,
@@ -53,6 +53,7 @@ __all__ = [
     "close_storage",
     "copy_studies",
     "count_trials",
+    "default_url",
     "distributions",
     "edge_warnings",
     "is_flat",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,9 +23,10 @@ from tuner.errors import (
     TrialFailed,
     TrialTaken,
 )
-from tuner.records import Checkpoint, Progress, StopRequested, TrialOutcome
+from tuner.records import Checkpoint, Progress, StopRequested, TrialOutcome, TrialRecord
 from tuner.search.enduring import EnduringStorage
 from tuner.search.objective import RunTrial, TrialReport, TrialStore, trial_seeds
+from tuner.search.ranking import count_better
 from tuner.search.retries import DEATHS_MAX, retry_attributes
 from tuner.search.space import suggest
 from tuner.search.stopwatch import Stopwatch
@@ -52,6 +53,8 @@ class ClaimedTrial:
         Measures what happens around the training.
     about
         What this process notes with every trial that it finishes.
+    read_trials
+        Gives the study's trials as they are now.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class ClaimedTrial:
         settings: Settings,
         watch: Stopwatch,
         about: Mapping[str, Any],
+        read_trials: Callable[[], Sequence[TrialRecord]],
     ) -> None:
         self._storage = storage
         self._study = study
@@ -72,6 +76,7 @@ class ClaimedTrial:
         self._settings = settings
         self._watch = watch
         self._about = about
+        self._read_trials = read_trials
 
     def run(
         self,
@@ -104,9 +109,11 @@ class ClaimedTrial:
                     f"diverged: selection {self._settings.study.metric} is not finite"
                 )
             with self._watch.stage("store"):
-                weights = store.keep_weights(
-                    outcome, n_better=0 if origin == 0 else self._count_better(outcome.value)
+                n_better = count_better(
+                    self._read_trials(), self._settings.direction, outcome.value
                 )
+                # Those of trial 0 are kept whatever they are worth.
+                weights = store.keep_weights(outcome, n_better=0 if origin == 0 else n_better)
             attributes = _noted(outcome, weights, self._watch.seconds())
             self._finish(TrialState.COMPLETE, outcome.value, attributes)
             checkpoint.clear()
@@ -144,14 +151,6 @@ class ClaimedTrial:
                 attributes={**(attributes or {}), "about": dict(self._about)},
                 owner=self._owner,
             )
-
-    def _count_better(self, value: float) -> int:
-        sign = 1.0 if self._settings.direction == "maximize" else -1.0
-        complete = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return sum(
-            sign * (other.value or 0.0) > sign * value and "duplicate_of" not in other.user_attrs
-            for other in complete
-        )
 
     def _finish_if_duplicate(self, params: Mapping[str, Any]) -> bool:
         """Close a proposal that equals a finished trial with that trial's result."""

@@ -14,7 +14,7 @@ from tuner.errors import ConfigError
 from tuner.search.blob_table import TableBlobs, has_blobs
 from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
-from tuner.search.reading import best_trial
+from tuner.search.ranking import best_trial
 from tuner.search.storage import close_storage, mask, open_storage
 from tuner.search.terms import read_terms
 

@@ -16,39 +16,20 @@ from tuner.errors import ConfigError
 from tuner.records import TrialRecord
 from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
+from tuner.search.ranking import best_trial
 from tuner.search.storage import close_storage, open_storage
 from tuner.search.terms import read_terms
 from tuner.search.transactions import Beat
 
 __all__ = [
-    "best_trial",
     "check_known",
     "count_trials",
     "list_studies",
     "open_studies",
     "read_trials",
-    "top_trials",
 ]
 
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-
-
-def best_trial(trials: Sequence[TrialRecord], direction: str) -> TrialRecord | None:
-    """Give the best complete trial, the earlier of equal ones; None where there is none."""
-    sign = 1.0 if direction == "maximize" else -1.0
-    complete = [t for t in trials if t.state == "complete" and t.value is not None]
-    return max(complete, key=lambda t: (sign * (t.value or 0.0), -t.number), default=None)
-
-
-def top_trials(trials: Sequence[TrialRecord], direction: str, k: int) -> list[TrialRecord]:
-    """Give the best `k` complete trials, best first; copies of another trial do not count."""
-    sign = 1.0 if direction == "maximize" else -1.0
-    complete = [
-        t
-        for t in trials
-        if t.state == "complete" and t.value is not None and "duplicate_of" not in t.attributes
-    ]
-    return sorted(complete, key=lambda t: (-sign * (t.value or 0.0), t.number))[:k]
 
 
 def count_trials(trials: Sequence[TrialRecord]) -> dict[str, int]:

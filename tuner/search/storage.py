@@ -27,6 +27,7 @@ from tuner.search.enduring import EnduringStorage
 __all__ = [
     "cached_storage",
     "close_storage",
+    "default_url",
     "mask",
     "named_lock",
     "open_storage",
@@ -41,6 +42,11 @@ _SQLITE_MAGIC = b"SQLite format 3"
 # Of Optuna's schema; another program's database may well have a table named `studies`.
 _TABLES = frozenset({"studies", "trials", "version_info"})
 _FORMS = "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+
+
+def default_url(output: Path) -> str:
+    """Give the URL of the storage that stands beside the results."""
+    return f"sqlite:///{output / 'tuner.db'}"
 
 
 def parse_url(url: str) -> URL:

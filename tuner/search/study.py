@@ -29,7 +29,8 @@ from tuner.search.identity import stored_settings, write_or_compare
 from tuner.search.objective import RunTrial, TrialStore
 from tuner.search.owner import claiming_owner, is_dead
 from tuner.search.pruner import build_pruner
-from tuner.search.reading import best_trial, check_known, count_trials
+from tuner.search.ranking import best_trial
+from tuner.search.reading import check_known, count_trials
 from tuner.search.retries import retry_attributes
 from tuner.search.sampler import build_sampler
 from tuner.search.space import default_params, distributions
@@ -260,6 +261,7 @@ class Search:
                     settings=self.settings,
                     watch=self._watch,
                     about=self.about,
+                    read_trials=self.trials,
                 )
                 claimed.run(self.space, run_trial, progress, stop_requested, store)
         except (TrialTaken, UpdateFinishedTrialError):

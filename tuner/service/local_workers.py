@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -13,18 +12,16 @@ from types import TracebackType
 
 from tuner.config import ExecutionSettings
 from tuner.cores import thread_environment, threads
-from tuner.errors import ConfigError, DataError, StorageError, TunerError
+from tuner.errors import ConfigError, DataError, TunerError
 from tuner.persist import disk_errors
+from tuner.service.failures_in_a_row import FailuresInARow
 
 __all__ = ["PARENT_VARIABLE", "LocalWorkers"]
-
-_log = logging.getLogger(__name__)
 
 PARENT_VARIABLE = "TUNER_PARENT"
 """Environment variable with the pid of the process without which a worker ends itself."""
 
 _STOP_SECONDS = 10.0
-_RESTARTS_IN_A_ROW = 5
 _ERRORS: dict[int, type[TunerError]] = {2: ConfigError, 3: DataError}
 
 
@@ -65,7 +62,7 @@ class LocalWorkers:
         }
         self._logs = output / study_name / "logs"
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * n
-        self._deaths = 0
+        self._failures = FailuresInARow(n)
 
     def __enter__(self) -> LocalWorkers:
         with disk_errors(self._logs):
@@ -87,8 +84,8 @@ class LocalWorkers:
         self.stop()
 
     def trial_finished(self) -> None:
-        """Hear that the study gets on, so that deaths are not in a row."""
-        self._deaths = 0
+        """Hear that the study gets on, so that failures are not in a row."""
+        self._failures.trial_finished()
 
     def tend(self) -> None:
         """Start those again that have died.
@@ -98,7 +95,7 @@ class LocalWorkers:
         ConfigError, DataError
             If a worker refused the study; its own words.
         StorageError
-            If workers die five times each without a trial in between.
+            If workers fail five times each without a trial in between.
         """
         for place, process in enumerate(self._processes):
             if process is None or (code := process.poll()) is None:
@@ -106,13 +103,7 @@ class LocalWorkers:
             if code in _ERRORS:
                 raise _ERRORS[code](f"a worker refused the study: {self._last_words(place)}")
             if code != 0:
-                self._deaths += 1
-                _log.warning("worker %d ended with %d; another one is started", place, code)
-            if self._deaths >= _RESTARTS_IN_A_ROW * len(self._processes):
-                raise StorageError(
-                    f"workers ended {self._deaths} times without finishing a trial; the last "
-                    f"words of worker {place}: {self._last_words(place)}"
-                )
+                self._failures.add(place, f"ended with {code}: {self._last_words(place)}")
             self._start(place)
 
     def stop(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tuner.config import Settings, digest, settings_digest
 from tuner.errors import ConfigError
 from tuner.persist import open_manifest
-from tuner.search import parse_url, probe_storage
+from tuner.search import default_url, parse_url, probe_storage
 from tuner.service.check_settings import check_settings
 from tuner.service.collect import (
     Collected,
@@ -55,7 +55,7 @@ def plan_study(
     Parameters
     ----------
     storage_url
-        None for `<output>/tuner.db`.
+        None for `tuner.search.default_url(output)`.
     study_name
         None for the settings' name and 8 digits of the digest of data and settings.
     storage_wait_seconds
@@ -68,7 +68,7 @@ def plan_study(
     StorageError
         If the storage cannot be used, or stays away.
     """
-    url = f"sqlite:///{output / 'tuner.db'}" if storage_url is None else storage_url
+    url = default_url(output) if storage_url is None else storage_url
     parse_url(url)
     probe_storage(url, wait_seconds=storage_wait_seconds)
     sources = read_sources(settings)

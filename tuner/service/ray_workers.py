@@ -19,7 +19,8 @@ from typing import Any
 
 from tuner.config import ExecutionSettings, WorkerSettings
 from tuner.cores import thread_environment
-from tuner.errors import ConfigError, DataError, Interrupted, StorageError, TunerError
+from tuner.errors import ConfigError, DataError, Interrupted, TunerError
+from tuner.service.failures_in_a_row import FailuresInARow
 
 __all__ = ["RayWorkers"]
 
@@ -27,7 +28,6 @@ _log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 10.0
 _ANSWER_SECONDS = 10.0
-_FAILURES_IN_A_ROW = 5
 _ERRORS: dict[str, type[TunerError]] = {"ConfigError": ConfigError, "DataError": DataError}
 # What psycopg reads beside the URL; passwords among it travel as an actor's argument, which Ray
 # neither prints nor shows.
@@ -82,7 +82,7 @@ class RayWorkers:
         )
         self._actors: list[Any] = []
         self._runs: dict[Any, int] = {}
-        self._failures = 0
+        self._failures = FailuresInARow(n)
 
     def __enter__(self) -> RayWorkers:
         _connect(self._ray, self._address)
@@ -106,7 +106,7 @@ class RayWorkers:
 
     def trial_finished(self) -> None:
         """Hear that the study gets on, so that failures are not in a row."""
-        self._failures = 0
+        self._failures.trial_finished()
 
     def tend(self) -> None:
         """Look after the actors; those whose process or node died, Ray starts again itself.
@@ -124,14 +124,8 @@ class RayWorkers:
             try:
                 outcome, words = self._ray.get(run)
             except self._ray.exceptions.RayError as error:
-                self._failures += 1
                 lines = str(error).strip().splitlines() or [type(error).__name__]
-                _log.warning("worker %d failed and is started again: %s", place, lines[-1])
-                if self._failures >= _FAILURES_IN_A_ROW * self._n:
-                    raise StorageError(
-                        f"workers failed {self._failures} times without finishing a trial; the "
-                        f"last words of worker {place}: {lines[-1]}"
-                    ) from error
+                self._failures.add(place, lines[-1])
                 self._ray.kill(self._actors[place])
                 self._actors[place] = self._start()
             else:

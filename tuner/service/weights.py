@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tuner.persist import BlobStore, FolderBlobs, pack_arrays
 from tuner.records import TrialOutcome, TrialRecord
-from tuner.search import Search, StudyTerms, best_trial, top_trials
+from tuner.search import Search, StudyTerms, top_trials
 from tuner.service.checkpoints import BlobCheckpoint, SaveCost
 
 __all__ = ["CHECKPOINT_SECONDS", "BlobTrials", "study_blobs"]
@@ -69,11 +69,9 @@ class BlobTrials:
 
         The weights of the `n_kept` best trials, of trial 0 and of running trials stay.
         """
-        best = best_trial(trials, direction)
         kept_trials = [
             *(trial for trial in trials if trial.origin == 0),
             *top_trials(trials, direction, self.n_kept),
-            *([] if best is None else [best]),
         ]
         kept = {trial.attributes.get("weights") for trial in kept_trials}
         known = set(self._blobs.keys())
