@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from optuna.storages import RDBStorage
@@ -12,11 +12,12 @@ from optuna.storages import RDBStorage
 # Private, and pinned by `optuna>=5.0,<5.1`: tests/unit/search/test_upstream.py fails when
 # Optuna changes them.
 from optuna.storages._rdb.storage import _create_scoped_session
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from tuner.counters import STORAGE_RETRIES, count
 from tuner.search import transactions
 from tuner.search.endurance import Endurance, endure
+from tuner.search.running_reads import RunningReads
 from tuner.search.transactions import Beat, Propose
 
 __all__ = ["EnduringStorage"]
@@ -47,7 +48,6 @@ OPERATIONS = (
     "set_trial_system_attr",
     "get_trial",
     "get_all_trials",
-    "_get_trials",
     "get_n_trials",
     "get_best_trial",
     "_get_best_trial_id",
@@ -74,6 +74,10 @@ class EnduringStorage(RDBStorage):
 
     endurance = Endurance()
     n_retries = 0
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._running_reads = RunningReads()
+        super().__init__(*arguments, **named)
 
     @staticmethod
     def check() -> None:
@@ -129,7 +133,32 @@ class EnduringStorage(RDBStorage):
                 propose=propose,
             )
         )
+        self._running_reads.own = claimed
         return claimed
+
+    def _get_trials(
+        self,
+        study_id: int,
+        states: Container[TrialState] | None,
+        included_trial_ids: set[int],
+        trial_id_greater_than: int,
+    ) -> list[FrozenTrial]:
+        if states is not None or trial_id_greater_than < 0:
+            original = super()._get_trials
+            whole: list[FrozenTrial] = self.enduring(
+                lambda: original(study_id, states, included_trial_ids, trial_id_greater_than)
+            )
+            return whole
+        found: list[FrozenTrial] = self._transaction(
+            lambda session: self._running_reads.read(
+                session,
+                self,
+                study_id,
+                unfinished=included_trial_ids,
+                last_finished=trial_id_greater_than,
+            )
+        )
+        return found
 
     def finish_trial(
         self,
