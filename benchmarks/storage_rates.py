@@ -130,6 +130,9 @@ class Server:
         return own + sum(each.user + each.system for each in children)
 
     def __enter__(self):
+        with self._engine.connect() as connection:
+            for tidy in ("VACUUM ANALYZE", "CHECKPOINT"):  # what filling the study has left to do
+                connection.execute(sqlalchemy.text(tidy))
         self._before = self._cpu()
         self._watch = threading.Thread(target=self._count_connections, daemon=True)
         self._watch.start()
@@ -167,12 +170,13 @@ def measure(url, sampler, *, before, running, processes, measured, server_pid=No
     ]
     for worker in workers:
         worker.start()
-    barrier.wait()
     if server_pid is None:
         server = None
+        barrier.wait()
         longest = max(seconds.get() for _ in workers)
     else:
         with Server(url, server_pid) as server:
+            barrier.wait()
             longest = max(seconds.get() for _ in workers)
     for worker in workers:
         worker.join()
