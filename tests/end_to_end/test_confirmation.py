@@ -169,13 +169,3 @@ def test_budget_too_small_ends_the_search_and_says_so(table, tmp_path):
     assert read(tmp_path, "best_params.json")["outcome"] == "budget"
     assert read(tmp_path, "best_params.json")["confirmation"] is None
     assert time.monotonic() - started < 120
-
-
-@pytest.mark.parametrize("value", ["5", "0:5", "5:0", "21:5", "a:b"])
-def test_confirmation_that_makes_no_sense_is_refused_by_name(value, table, tmp_path):
-    result = run_tuner("optimize", "--data", str(table), "--confirm", value, cwd=tmp_path)
-
-    assert result.returncode == 2
-    assert "--confirm" in result.stderr
-    assert value in result.stderr
-    assert not (tmp_path / "runs").exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +13,6 @@ import click
 
 from tuner import __version__
 from tuner.cli.options import (
-    Duration,
     data_options,
     isolation_flags,
     isolation_options,
@@ -26,37 +24,15 @@ from tuner.cli.options import (
     trials_option,
     watch_options,
 )
+from tuner.cli.parameter_types import ConfirmationSize, Count, Duration
 from tuner.cli.same_line import same_line
 from tuner.cli.say import say
-from tuner.records import WEIGHTS_KEPT
 
 if TYPE_CHECKING:
     from tuner.cli.progress import LineView, LiveView
     from tuner.service import StudyPlan, StudyResult
 
 __all__ = ["optimize"]
-
-
-class _Confirm(click.ParamType[tuple[int, int] | None]):
-    """`K:SEEDS`, or none."""
-
-    name = "K:SEEDS"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int] | None:
-        text = str(value).strip().lower()
-        if text == "none":
-            return None
-        match = re.fullmatch(r"(\d{1,3}):(\d{1,3})", text)
-        if match is None or not 1 <= int(match[1]) <= WEIGHTS_KEPT or int(match[2]) < 1:
-            self.fail(
-                f"must be none or K:SEEDS, such as 5:5, with K from 1 to {WEIGHTS_KEPT} since so "
-                f"many trials keep their weights, and SEEDS at least 1; got {value!r}.",
-                param,
-                ctx,
-            )
-        return int(match[1]), int(match[2])
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,14 +57,14 @@ class _Confirm(click.ParamType[tuple[int, int] | None]):
 )
 @click.option(
     "--confirm",
-    type=_Confirm(),
+    type=ConfirmationSize(),
     default="5:5",
     show_default=True,
     help="Run the best K trials again on up to SEEDS fresh seeds; the best mean wins. Or none.",
 )
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=Count(),
     help="Processes on this machine that share the trials.  [default: this one alone]",
 )
 @click.option(
@@ -174,7 +150,13 @@ def optimize(
     from tuner.cli.signals import Signals
     from tuner.cli.watching import alive, watched, watchers
     from tuner.errors import Interrupted
-    from tuner.service import ConfirmationPlan, build_workers, plan_study, run_study
+    from tuner.service import (
+        ConfirmationPlan,
+        build_workers,
+        check_weights_kept,
+        plan_study,
+        run_study,
+    )
 
     log_to_stderr(verbose=verbose, quiet=quiet, log_format=log_format)
     flags = {
@@ -199,6 +181,8 @@ def optimize(
                 study_name=study_name,
                 storage_wait_seconds=storage_wait,
             )
+            confirmation = None if confirm is None else ConfirmationPlan(*confirm)
+            check_weights_kept(settings, confirmation)
             if dry_run:
                 return _show_plan(plan, trials, as_json=as_json)
             is_live = log_format == "text" and not quiet and not verbose
@@ -212,7 +196,7 @@ def optimize(
                     budget_seconds=math.inf if budget is None else budget,
                     started=started,
                     stops_when_flat=stop_when_flat,
-                    confirmation=None if confirm is None else ConfirmationPlan(*confirm),
+                    confirmation=confirmation,
                     workers=build_workers(
                         plan, workers or 0, engine=engine, ray_address=ray_address
                     ),

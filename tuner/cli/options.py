@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from tuner.cli.parameter_types import Count, Duration
 from tuner.cores import thread_environment
 
 __all__ = [
-    "Duration",
     "data_options",
     "default_storage",
     "isolation_flags",
@@ -29,23 +28,6 @@ __all__ = [
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class Duration(click.ParamType[float]):
-    """Seconds, or a number with s, m or h."""
-
-    name = "DURATION"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Give seconds."""
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value).strip())
-        if match is None or float(match[1]) == 0:
-            self.fail(
-                f"must be seconds above 0, or such as 90s, 30m, 2h; got {value!r}.", param, ctx
-            )
-        return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 _DATA = (
@@ -77,7 +59,7 @@ _DATA = (
 
 trials_option = click.option(
     "--trials",
-    type=click.IntRange(min=1),
+    type=Count(),
     default=100,
     show_default=True,
     help="Finished trials the study shall have in the end.",

@@ -1,5 +1,6 @@
 """Whole jobs, put together from the stages: run a study, collect data, serve the dashboard."""
 
+from tuner.service.check_settings import check_weights_kept
 from tuner.service.collect import read_sources, split_sources, store_parts
 from tuner.service.confirm import ConfirmationPlan
 from tuner.service.dashboard import serve_dashboard
@@ -20,6 +21,7 @@ __all__ = [
     "StudyResult",
     "add_user",
     "build_workers",
+    "check_weights_kept",
     "decide_access",
     "diagnose_parts",
     "plan_study",

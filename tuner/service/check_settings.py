@@ -7,8 +7,9 @@ from tuner.errors import ConfigError, DataError
 from tuner.features import vectors_width
 from tuner.preprocess import check_word_lists
 from tuner.search import all_preprocess_choices, check_sampler, check_space
+from tuner.service.confirm import ConfirmationPlan
 
-__all__ = ["check_settings"]
+__all__ = ["check_settings", "check_weights_kept"]
 
 
 def check_settings(settings: Settings) -> None:
@@ -18,6 +19,16 @@ def check_settings(settings: Settings) -> None:
     for preprocess in all_preprocess_choices(settings):
         check_word_lists(preprocess)
     _check_vectors(settings)
+
+
+def check_weights_kept(settings: Settings, confirmation: ConfirmationPlan | None) -> None:
+    """Raise `ConfigError` for a confirmation among more trials than keep their weights."""
+    kept = settings.workers.weights_kept
+    if confirmation is not None and confirmation.top > kept:
+        raise ConfigError(
+            "workers.weights_kept must be at least the K of --confirm K:SEEDS, since one of these "
+            f"trials is shipped; got {kept} with {confirmation.top}:{confirmation.seeds}."
+        )
 
 
 def _check_vectors(settings: Settings) -> None:

@@ -12,9 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tuner.config import Settings
 from tuner.cores import cores
-from tuner.errors import ConfigError, Interrupted
+from tuner.errors import Interrupted
 from tuner.isolation import PipelineRecipe
 from tuner.persist import Cache, probe_folder, read_parts
 from tuner.pipeline import Pipeline, StudyTrials
@@ -35,6 +34,7 @@ from tuner.search import (
     storage_errors,
     why_none_pruned,
 )
+from tuner.service.check_settings import check_weights_kept
 from tuner.service.collect import read_findings, store_parts
 from tuner.service.conclude import conclude
 from tuner.service.confirm import Confirmation, ConfirmationPlan, confirm
@@ -116,7 +116,7 @@ def run_study(
         time.monotonic() if started is None else started, timeout_seconds, budget_seconds
     )
     # Before the study is made: one without a place for its results would stay behind, empty.
-    _check_weights_kept(plan.settings, confirmation)
+    check_weights_kept(plan.settings, confirmation)
     probe_folder(plan.folder)
     with storage_errors(plan.storage_url), closing(_open_search(plan)) as search:
         search.heed(stop_requested)
@@ -173,16 +173,6 @@ def submit_study(plan: StudyPlan, *, total: int, blobs: BlobPlace) -> dict[str, 
     with storage_errors(plan.storage_url), closing(_open_search(plan)) as search:
         _open_results(plan, search, total=total, blobs=blobs)
         return search.counts()
-
-
-def _check_weights_kept(settings: Settings, confirmation: ConfirmationPlan | None) -> None:
-    """Refuse a confirmation among more trials than keep their weights."""
-    kept = settings.workers.weights_kept
-    if confirmation is not None and confirmation.top > kept:
-        raise ConfigError(
-            "workers.weights_kept must be at least the K of --confirm K:SEEDS, since one of these "
-            f"trials is shipped; got {kept} with {confirmation.top}:{confirmation.seeds}."
-        )
 
 
 def _confirm(
