@@ -19,25 +19,32 @@ def read(address):
 def test_run_shows_metrics_and_health_and_logs_nothing_but_json(tmp_path):
     write_csv(tmp_path / "reviews.csv", make_rows(60))
     process = subprocess.Popen(
-        command("optimize", "--data", "reviews.csv", "--trials", "40", *SMALL,
+        command("optimize", "--data", "reviews.csv", "--trials", "4000", *SMALL,
                 "--log-format", "json", "--metrics-port", "0", "--study-name", "s"),
         cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         text=True, encoding="utf-8",
     )  # fmt: skip
-    lines = [json.loads(process.stderr.readline())]
-    address = re.search(r"http://127\.0\.0\.1:\d+", lines[0]["message"])[0]
-    finished = ""
-    end = time.monotonic() + 240
-    while 'state="complete"' not in finished and time.monotonic() < end:
-        assert process.poll() is None
-        samples = read(f"{address}/metrics").splitlines()
-        finished = "".join(s for s in samples if s.startswith("tuner_trials_total") and
-                           s.endswith(" 1.0"))  # fmt: skip
-        time.sleep(0.2)
-    assert json.loads(read(f"{address}/healthz"))["status"] == "ok"
-    assert any(s.startswith('tuner_stage_seconds_total{stage="train",study="s"}') for s in samples)
-    process.terminate()
-    _, rest = process.communicate(timeout=60)
+    try:
+        lines = [json.loads(process.stderr.readline())]
+        address = re.search(r"http://127\.0\.0\.1:\d+", lines[0]["message"])[0]
+        finished = 0.0
+        end = time.monotonic() + 240
+        while not finished and time.monotonic() < end:
+            assert process.poll() is None
+            samples = read(f"{address}/metrics").splitlines()
+            finished = sum(
+                float(sample.split()[-1])
+                for sample in samples
+                if sample.startswith("tuner_trials_total") and 'state="complete"' in sample
+            )
+            time.sleep(0.2)
+        assert json.loads(read(f"{address}/healthz"))["status"] == "ok"
+        trained = 'tuner_stage_seconds_total{stage="train",study="s"}'
+        assert any(s.startswith(trained) for s in samples)
+        process.terminate()
+        _, rest = process.communicate(timeout=60)
+    finally:
+        process.kill()
     lines += [json.loads(line) for line in rest.splitlines()]
 
     assert process.returncode == 143
