@@ -53,11 +53,17 @@ class LineView:
         Counts the trials.
     is_shown
         False leaves the lines to the log file, because the terminal has a live view.
+    study
+        Name that each line begins with; "" for none, where there is but one study.
     """
 
-    def __init__(self, tally: Tally, *, is_shown: bool = True) -> None:
+    def __init__(self, tally: Tally, *, is_shown: bool = True, study: str = "") -> None:
         self._tally = tally
-        self._extra = {FILE_ONLY: not is_shown}
+        self._extra: dict[str, Any] = {FILE_ONLY: not is_shown}
+        self._prefix = ""
+        if study:
+            self._extra["study"] = study
+            self._prefix = f"{study} "
         self.confirmation: ConfirmationTally | None = None
 
     def __enter__(self) -> LineView:
@@ -77,14 +83,26 @@ class LineView:
     def trial_started(self, number: int, params: Mapping[str, Any]) -> None:
         """Log the parameters at DEBUG."""
         event = {"event": "trial started", "trial": number, "params": dict(params)}
-        _log.debug("trial %d begins with %s", number, dict(params), extra=self._extra | event)
+        _log.debug(
+            "%strial %d begins with %s",
+            self._prefix,
+            number,
+            dict(params),
+            extra=self._extra | event,
+        )
 
     def epoch_finished(self, number: int, epoch: int, value: float) -> None:
         """Log the epoch at DEBUG."""
         metric = self._tally.metric
         event = {"event": "epoch finished", "trial": number, "epoch": epoch, "value": value}
         _log.debug(
-            "trial %d epoch %d: %s %.4f", number, epoch, metric, value, extra=self._extra | event
+            "%strial %d epoch %d: %s %.4f",
+            self._prefix,
+            number,
+            epoch,
+            metric,
+            value,
+            extra=self._extra | event,
         )
 
     def trial_finished(self, trial: TrialRecord) -> None:
@@ -99,7 +117,8 @@ class LineView:
             f"best {tally.best.value:.4f} (trial {tally.best.number})" if tally.best else "no best"
         )
         _log.info(
-            "trial %d %s%s | %s | %d/%d finished, %d pruned, %d failed | %.1f s, about %s left",
+            "%strial %d %s%s | %s | %d/%d finished, %d pruned, %d failed | %.1f s, about %s left",
+            self._prefix,
             trial.number,
             result,
             " *" if is_best else "",

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from tuner.cli.options import default_storage, output_option, storage_option
+from tuner.cli.tally import duration
 from tuner.records import TrialRecord
 
 __all__ = ["status"]
@@ -61,8 +62,8 @@ def _shown(url: str, study_name: str | None, *, as_json: bool) -> str:
         return json.dumps(studies, ensure_ascii=False)
     if not studies:
         return "the storage has no studies yet"
-    lines = [*_study_lines(studies), *_set_aside_lines(studies), *_worker_lines(studies)]
-    return "\n".join(lines)
+    lines = [*_study_lines(studies), *_end_lines(studies), *_set_aside_lines(studies)]
+    return "\n".join([*lines, *_worker_lines(studies)])
 
 
 def _trial_lines(trials: Sequence[TrialRecord]) -> Iterator[str]:
@@ -109,11 +110,26 @@ def _set_aside_lines(studies: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def _left(study: dict[str, Any]) -> str:
-    seconds = study["seconds_left"]
+    """Give the time left of search and end; "+" where that of the end is not known."""
+    search, end = study["seconds_left"], study["seconds_left_at_end"]
     # A rate says nothing about a study that nobody works on.
-    if not seconds or not study["workers"]:
+    if search is None or not study["workers"]:
         return ""
-    return f"{seconds} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return duration(search + (end or 0)) + (" +" if end is None else "")
+
+
+def _end_lines(studies: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Say what nobody but `tuner optimize` does, where that is still to come."""
+    if any(_left(study).endswith("+") for study in studies):
+        yield "+: of the search alone; `tuner optimize` then confirms and opens the sealed test"
+    for study in studies:
+        total = study["total"]
+        is_searched = total is not None and (study["finished"] >= total or study["closed"])
+        if is_searched and study["complete"] and not (study["running"] or study["is_concluded"]):
+            yield (
+                f"{study['study']}: the search is over; `tuner optimize` confirms its best trials "
+                "and opens the sealed test"
+            )
 
 
 def _worker_lines(studies: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -23,6 +23,8 @@ class Tally:
 
     Attributes
     ----------
+    total, workers
+        As above; both may change while the study runs.
     seconds_after
         What comes after the confirmation: the sealed test, its baselines, the report.
     """
@@ -32,7 +34,7 @@ class Tally:
     ) -> None:
         self.total = total
         self.seconds_after = 0.0
-        self._workers = workers
+        self.workers = workers
         self.metric = metric
         self.direction = direction
         self._runs_after = runs_after
@@ -91,7 +93,7 @@ class Tally:
             return math.inf
         whole = self._seconds_complete[1:][-20:] or recent
         n_left = max(0, self.total - self.finished)
-        ahead = n_left * statistics.fmean(recent) / self._workers
+        ahead = n_left * statistics.fmean(recent) / self.workers
         return ahead + self._runs_after * statistics.fmean(whole) + self.seconds_after
 
 

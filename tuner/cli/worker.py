@@ -88,7 +88,7 @@ def worker(
             metrics = watching.enter_context(watched(metrics_host, metrics_port))
 
         def view(name: str, terms: StudyTerms, search: Search) -> Progress:
-            found = watchers(_view(terms, search), metrics, name, search.settings.direction)
+            found = watchers(_view(name, terms, search), metrics, name, search.settings.direction)
             found.study_started(search.trials())
             return found
 
@@ -107,12 +107,17 @@ def worker(
         say(f"no study needs more trials; this worker has run {n_run}")
 
 
-def _view(terms: StudyTerms, search: Search) -> LineView:
-    from tuner.cli.progress import LineView
+def _view(name: str, terms: StudyTerms, search: Search) -> LineView:
     from tuner.cli.tally import Tally
+    from tuner.cli.worker_view import WorkerView
 
     settings = search.settings
-    return LineView(Tally(terms.total, settings.study.metric, settings.direction))
+    return WorkerView(
+        Tally(terms.total, settings.study.metric, settings.direction),
+        study=name,
+        read_trials=search.trials,
+        read_total=lambda: (search.terms() or terms).total,
+    )
 
 
 def _ending_with_parent(stop_requested: Callable[[], None]) -> Callable[[], None]:

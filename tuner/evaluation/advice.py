@@ -83,8 +83,9 @@ def _try_an_encoder(n_train: int) -> dict[str, str | None]:
         "advice": f"Next step: with {n_train:,} train rows a pretrained encoder is worth a try "
         "(on 1,199 Chinese news titles of ten classes it reached macro-F1 0.81, TF-IDF of "
         f"characters 0.75): {install}, then the same line with {setting} (Chinese and English; "
-        "no download when it runs).",
+        "no download when it runs; a line with --study-name needs another name).",
         "advice_zh": f"下一步：训练样本只有 {n_train:,} 条时，值得试试预训练编码器"
         "（在 1,199 条十类中文新闻标题上，其宏平均 F1 为 0.81，字级 TF-IDF 为 0.75）："
-        f"先运行 {install}，再在原命令后加上 {setting}（支持中文和英文，运行时无需下载）。",
+        f"先运行 {install}，再在原命令后加上 {setting}"
+        "（支持中文和英文，运行时无需下载；原命令若带有 --study-name，需换一个名称）。",
     }

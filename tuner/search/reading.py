@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from tuner.config import did_you_mean
 from tuner.errors import ConfigError
 from tuner.records import TrialRecord
+from tuner.search.ending_note import read_ending
 from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
 from tuner.search.ranking import best_trial
@@ -51,7 +52,12 @@ def check_known(storage: RDBStorage, study_name: str) -> None:
 
 
 def list_studies(storage_url: str) -> list[dict[str, Any]]:
-    """Give name, direction, counts and best value of every study in a storage."""
+    """Give name, direction, counts and best value of every study in a storage.
+
+    `seconds_left` is that of the search, `seconds_left_at_end` that of confirmation, sealed test
+    and report; None where it is not known yet, or for the end where nobody has run
+    `tuner optimize` yet. `is_concluded` says whether they are done.
+    """
     storage = open_storage(storage_url, create=False)
     try:
         return [_summary(storage, name) for name in optuna.get_all_study_names(storage)]
@@ -98,6 +104,7 @@ def _summary(storage: EnduringStorage, name: str) -> dict[str, Any]:
     best = best_trial(trials, direction)
     terms = read_terms(study.user_attrs)
     finished = count_trials(trials)["finished"]
+    ending = read_ending(study.user_attrs)
     rate = _trials_per_hour(trials)
     left = None if terms is None or not rate else 3600 * max(0, terms.total - finished) / rate
     return {
@@ -115,9 +122,15 @@ def _summary(storage: EnduringStorage, name: str) -> dict[str, Any]:
         "total": None if terms is None else terms.total,
         "closed": "" if terms is None else terms.closed,
         "trials_per_hour": None if rate is None else round(rate, 1),
-        "seconds_left": None if left is None else round(left),
+        "seconds_left": _rounded(left),
+        "seconds_left_at_end": _rounded(ending.seconds_left(trials)),
+        "is_concluded": ending.finished == finished,
         "workers": [_worker(beat) for beat in storage.beats(study._study_id)],
     }
+
+
+def _rounded(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)
 
 
 def _worker(beat: Beat) -> dict[str, Any]:

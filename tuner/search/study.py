@@ -19,6 +19,7 @@ from tuner.errors import (
 from tuner.records import Progress, StopRequested, TrialRecord
 from tuner.search.blob_table import TableBlobs
 from tuner.search.claimed import ClaimedTrial
+from tuner.search.ending_note import note_conclusion, note_ending
 from tuner.search.endurance import Endurance
 from tuner.search.enduring import EnduringStorage
 from tuner.search.failures import check_failures
@@ -375,6 +376,14 @@ class Search:
     def note(self, name: str, value: Mapping[str, Any]) -> None:
         """Keep what was found out about the study as its attribute."""
         self._study.set_user_attr(name, dict(value))
+
+    def note_ending(self, *, runs: int, seconds: float) -> None:
+        """Note how many runs the confirmation takes, and the seconds of what follows it."""
+        note_ending(self._study, runs=runs, seconds=seconds)
+
+    def note_conclusion(self, *, finished: int) -> None:
+        """Note that the results were written after so many finished trials."""
+        note_conclusion(self._study, finished=finished)
 
     # -- confirmation -------------------------------------------------------------------------
 

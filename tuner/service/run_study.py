@@ -14,6 +14,7 @@ from typing import Any
 
 from tuner.cores import cores
 from tuner.errors import Interrupted
+from tuner.evaluation import runs_needed
 from tuner.isolation import PipelineRecipe
 from tuner.persist import Cache, probe_folder, read_parts
 from tuner.pipeline import Pipeline, StudyTrials
@@ -135,7 +136,9 @@ def run_study(
             if coverage is not None:
                 search.note("vectors", coverage.as_json())
         cost = rehearse(results.pipeline, plan.settings)
-        progress.ending_estimated(cost.seconds(search.trials()))
+        seconds_after = cost.seconds(search.trials())
+        search.note_ending(runs=_runs(confirmation, total), seconds=seconds_after)
+        progress.ending_estimated(seconds_after)
         progress.study_started(search.trials())
         ends_early = ends_early_rule(
             results,
@@ -164,7 +167,15 @@ def run_study(
             cost.seconds(search.trials()),
         )
         content = conclude(search, results, outcome, confirmed)
+        search.note_conclusion(finished=search.counts()["finished"])
         return StudyResult(outcome, plan.folder, content, results.findings)
+
+
+def _runs(confirmation: ConfirmationPlan | None, total: int) -> int:
+    """Count the runs of the confirmation, at most."""
+    if confirmation is None:
+        return 0
+    return runs_needed(min(confirmation.top, total), confirmation.seeds)
 
 
 def submit_study(plan: StudyPlan, *, total: int, blobs: BlobPlace) -> dict[str, int]:

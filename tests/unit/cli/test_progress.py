@@ -8,6 +8,7 @@ from rich.console import Console
 from tuner.cli.progress import LineView, LiveView
 from tuner.cli.signals import Signals
 from tuner.cli.tally import Tally
+from tuner.cli.worker_view import WorkerView
 from tuner.errors import Interrupted
 from tuner.records import TrialRecord
 
@@ -52,6 +53,26 @@ def test_time_left_counts_what_comes_after_the_confirmation(lines):
     assert [line.rsplit("about ")[1] for line in lines] == [
         "? left", "46 s left", "43 s left", "40 s left",
     ]  # fmt: skip
+
+
+def test_line_of_a_worker_counts_the_trials_of_all_and_names_the_study(lines):
+    trials = [record(0, value=0.5)]
+    view = WorkerView(
+        Tally(4, "macro_f1", "maximize"),
+        study="news",
+        read_trials=lambda: trials,
+        read_total=lambda: 6,
+    )
+    view.study_started(trials)
+
+    trials += [record(1, value=0.8), record(2, value=0.6), record(3, "running"),
+               record(4, value=0.7)]  # fmt: skip
+    view.trial_finished(trials[4])
+
+    assert lines == [
+        "news trial 4 macro_f1 0.7000 | best 0.8000 (trial 1) | 4/6 finished, 0 pruned, 0 failed "
+        "| 2.0 s, about 2 s left"
+    ]
 
 
 def test_lower_is_better_for_a_loss():

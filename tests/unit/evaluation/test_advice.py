@@ -23,6 +23,7 @@ def test_an_encoder_is_named_where_a_linear_model_does_as_well_with_few_rows(kin
         assert "pip install 'tuner[encoder]'" in sentence
         assert "--set model.backbone=e5-small" in sentence
         assert "1,199" in sentence
+        assert "--study-name" in sentence  # a study's name stays with its backbone
 
 
 @pytest.mark.parametrize(
