@@ -79,6 +79,25 @@ def test_five_rows_that_only_the_winner_has_right_do_not_make_macro_f1_better():
     assert found.p == pytest.approx(2 / 32, abs=0.02)
 
 
+def test_a_class_of_a_single_test_row_does_not_decide():
+    # Of 76 rows two are right by the winner alone and three by the other alone, but one of these
+    # three is the only row of its class: 17 points of macro-F1.
+    labels = np.array([*np.repeat(np.arange(5), 15), 5], np.int32)
+    other = labels.copy()
+    other[::4] = (labels[::4] + 1) % 5
+    other[75] = 5
+    winner = other.copy()
+    winner[[0, 16]] = labels[[0, 16]]
+    winner[[1, 17, 75]] = (labels[[1, 17, 75]] + 1) % 5
+
+    found = one(labels, winner, other, n_classes=6).macro_f1
+
+    assert found.value < -0.15
+    assert found.p > 0.5
+    assert found.interval.low < found.value
+    assert found.interval.high > 0.1
+
+
 def test_a_clear_difference_is_found_in_both_scores():
     found = one(*noisy(1000, n_classes=10, right=(0.9, 0.7), seed=1), n_classes=10)
 
