@@ -81,11 +81,13 @@ def fit_tfidf_characters(
 ) -> TfidfLinear:
     """Fit runs of characters: 1 to 3 where they are Chinese, 2 to 5 where words have blanks.
 
+    Where no train text has two characters, there are no longer runs: 1 alone is counted too.
     Parameters are those of `fit_tfidf_words`.
     """
     if _has_han(train.documents):
         return _fit(_joined, (1, 3), train, validation, seed=seed)
-    return _fit(_spaced, (2, 5), train, validation, seed=seed)
+    shortest = 2 if any(len(_spaced(tokens)) > 1 for tokens in train.documents) else 1
+    return _fit(_spaced, (shortest, 5), train, validation, seed=seed)
 
 
 def _words(tokens: Sequence[str]) -> list[str]:

@@ -30,6 +30,13 @@ def test_characters_of_words_with_blanks_are_taken_in_longer_runs():
     assert model.predict([["wonderfully"], ["awfully"]]) == ["+", "-"]
 
 
+def test_texts_of_a_single_letter_are_told_apart():
+    train = LabelledTokens([["a"], ["b"], ["c"], ["x"], ["y"], ["z"]], ["+"] * 3 + ["-"] * 3)
+    model = fit_tfidf_characters(train, train, seed=0)
+
+    assert model.predict([["b"], ["y"]]) == ["+", "-"]
+
+
 def test_empty_text_is_answered_too():
     train = LabelledTokens([["good"], ["bad"], []] * 2, ["+", "-", "-"] * 2)
     model = fit_tfidf_words(train, train, seed=0)
