@@ -122,7 +122,7 @@ class EnduringStorage(RDBStorage):
         propose: Propose,
     ) -> int | None:
         """Take a free slot, see `transactions.claim_trial`; give its trial's id."""
-        claimed: int | None = self._transaction(
+        return self._transaction(  # type: ignore[no-any-return]
             lambda session: transactions.claim_trial(
                 session,
                 self,
@@ -133,8 +133,6 @@ class EnduringStorage(RDBStorage):
                 propose=propose,
             )
         )
-        self._running_reads.own = claimed
-        return claimed
 
     def _get_trials(
         self,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunningReads"]
 
-SHARE_MAX = 0.05  # of the time, that reading the running trials of others may take
+SHARE_MAX = 0.02  # of the time, that reading the running trials of others may take
 _NAMED_MAX = 1_000  # in one query; databases bound the count of its parameters
 _RELATIONS = ("params", "values", "user_attributes", "system_attributes", "intermediate_values")
 
@@ -29,9 +29,9 @@ class RunningReads:
     """Reads new and finished trials at once, and others' running ones now and then.
 
     Every trial's state is asked for each time, so that an end is seen at once, and so are trials
-    of this process and those that have no parameters yet. What else runs is read again when
-    reading all of it took less than a twentieth of the time since: with ten workers several
-    times a second, with a thousand every quarter of a minute.
+    that have no parameters yet. What else runs, this process's own trial too, is read again when
+    reading all of it took less than a fiftieth of the time since: with ten workers a few times a
+    second, with a thousand about every half minute.
 
     Parameters
     ----------
@@ -43,8 +43,6 @@ class RunningReads:
         self._clock = clock
         self._due = clock()
         self._seen: dict[int, FrozenTrial] = {}
-        self.own: int | None = None
-        """Id of the trial that this process has claimed last."""
 
     def read(
         self,
@@ -86,4 +84,4 @@ class RunningReads:
 
     def _is_known(self, trial_id: int) -> bool:
         seen = self._seen.get(trial_id)
-        return seen is not None and bool(seen.params) and trial_id != self.own
+        return seen is not None and bool(seen.params)

@@ -22,7 +22,10 @@ __all__ = [
     "prepare_fit",
 ]
 
-PREDICTION_BATCH = 256  # always filled up to it, so that scores do not depend on who else is there
+# A batch of texts to predict holds about as many tokens at every length, so that filling up the
+# last one of the long texts, which are few, costs no more than that of the short ones.
+PREDICTION_ROWS_MAX = 256
+PREDICTION_TOKENS = 128 * PREDICTION_ROWS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +154,18 @@ def prediction_batches(texts: EncodedTexts, edges: Sequence[int]) -> tuple[Bucke
     Returns
     -------
     tuple of Bucket
-        At most `PREDICTION_BATCH` rows each; `token_ids` is (PREDICTION_BATCH, length), with
-        empty texts behind the last row.
+        At most n `rows` each; `token_ids` is (n, length), with empty texts behind the last row.
+        n follows from the length alone.
     """
     batches = []
     for bucket in make_buckets(texts, edges):
-        for start in range(0, len(bucket.rows), PREDICTION_BATCH):
-            token_ids = bucket.token_ids[start : start + PREDICTION_BATCH]
-            filled = np.zeros((PREDICTION_BATCH, token_ids.shape[1]), np.int32)
+        length = bucket.token_ids.shape[1]
+        n = min(PREDICTION_ROWS_MAX, max(1, PREDICTION_TOKENS // length))
+        for start in range(0, len(bucket.rows), n):
+            token_ids = bucket.token_ids[start : start + n]
+            filled = np.zeros((n, length), np.int32)
             filled[: len(token_ids)] = token_ids
-            batches.append(Bucket(bucket.rows[start : start + PREDICTION_BATCH], filled))
+            batches.append(Bucket(bucket.rows[start : start + n], filled))
     return tuple(batches)
 
 
