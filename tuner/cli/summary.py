@@ -64,10 +64,11 @@ def _show_confirmation(best: Mapping[str, Any]) -> None:
     if first["trial"] != best["trial"]:
         lost = {run["trial"]: run["reason"] for run in found.get("lost_runs", ())}
         reason = lost.get(first["trial"])
+        worse = "lower" if best["objective"]["direction"] == "maximize" else "higher"
         click.echo(
             f"  (best of the search was trial {first['trial']} with {first['value']:.4f}; "
             + (
-                "its mean was lower)"
+                f"its mean was {worse})"
                 if reason is None
                 else f"it could not be confirmed: {reason})"
             )

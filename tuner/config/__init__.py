@@ -5,6 +5,7 @@ from tuner.config.loading import load_settings, shipped_studies
 from tuner.config.settings import (
     DEFAULT_SPACE,
     METRIC_DIRECTIONS,
+    METRIC_RANGES,
     AugmentationSettings,
     DataSettings,
     ExecutionSettings,
@@ -27,6 +28,7 @@ from tuner.nearest import did_you_mean
 __all__ = [
     "DEFAULT_SPACE",
     "METRIC_DIRECTIONS",
+    "METRIC_RANGES",
     "AugmentationSettings",
     "DataSettings",
     "ExecutionSettings",

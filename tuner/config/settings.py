@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -11,6 +12,7 @@ from tuner.records import WEIGHTS_KEPT
 __all__ = [
     "DEFAULT_SPACE",
     "METRIC_DIRECTIONS",
+    "METRIC_RANGES",
     "AugmentationSettings",
     "DataSettings",
     "ExecutionSettings",
@@ -34,6 +36,13 @@ METRIC_DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {
     "weighted_f1": "maximize",
     "mcc": "maximize",
     "log_loss": "minimize",
+}
+METRIC_RANGES: dict[str, tuple[float, float]] = {
+    "accuracy": (0.0, 1.0),
+    "macro_f1": (0.0, 1.0),
+    "weighted_f1": (0.0, 1.0),
+    "mcc": (-1.0, 1.0),
+    "log_loss": (0.0, math.inf),
 }
 
 Metric = Literal["accuracy", "macro_f1", "weighted_f1", "mcc", "log_loss"]

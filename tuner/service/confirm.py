@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from tuner.config import Settings
+from tuner.config import METRIC_DIRECTIONS, METRIC_RANGES, Settings
 from tuner.evaluation import held_out_values, mean_interval, runs_needed
 from tuner.persist import disk_errors
 from tuner.records import (
@@ -60,7 +60,7 @@ class Confirmation:
     lost: tuple[LostRun, ...]
     winner: Contender
     seconds: float
-    direction: str
+    metric: str
 
     def as_json(self) -> dict[str, Any]:
         """Give JSON-ready data.
@@ -68,14 +68,15 @@ class Confirmation:
         `mean` and its kin are of `values`, which had no say in the choice of the winner;
         `winner_mean` is the mean of the winner's own runs, by which it was chosen.
         """
-        sign = 1.0 if self.direction == "maximize" else -1.0
+        sign = 1.0 if METRIC_DIRECTIONS[self.metric] == "maximize" else -1.0
         values = held_out_values(
             {contender.trial.number: contender.values for contender in self.contenders},
             self.winner.trial.number,
             sign=sign,
         )
         mean = statistics.fmean(values)
-        interval = mean_interval(values)
+        least, most = METRIC_RANGES[self.metric]
+        interval = mean_interval(values, least=least, most=most)
         search_value = self.winner.trial.value or 0.0
         return {
             "kind": self.kind,
@@ -196,7 +197,7 @@ def confirm(
         tuple(lost),
         winner,
         race.seconds(contenders),
-        settings.direction,
+        settings.study.metric,
     )
 
 

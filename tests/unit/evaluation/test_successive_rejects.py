@@ -21,3 +21,9 @@ def test_interval_of_a_mean_is_student_s():
 
     assert (interval.low, interval.high) == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-3)
     assert mean_interval([1.0]) is None
+
+
+def test_interval_of_a_mean_holds_nothing_that_the_score_cannot_be():
+    interval = mean_interval([0.2, 0.9], least=0.0, most=1.0)
+
+    assert (interval.low, interval.high) == (0.0, 1.0)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
-from tuner.records import Document, SearchParts
-from tuner.service.confirm import kind_for, n_folds_for
+from tuner.records import Document, SearchParts, TrialRecord
+from tuner.service.confirm import Confirmation, ConfirmationPlan, kind_for, n_folds_for
+from tuner.service.race import Contender
 
 
 def parts(n_train, n_validation, n_selection):
@@ -27,3 +30,19 @@ def test_folds_are_as_large_as_selection_so_that_train_keeps_its_size():
 
 def test_there_are_three_folds_at_least():
     assert n_folds_for(parts(50, 50, 100)) == 3
+
+
+@pytest.mark.parametrize(
+    ("metric", "low", "high"),
+    [("macro_f1", 0.0, 1.0), ("mcc", -1.0, 1.0), ("log_loss", 0.0, inf)],
+)
+def test_the_interval_of_the_mean_stays_in_the_range_of_the_score(metric, low, high):
+    trial = TrialRecord(0, 0, "complete", 0.5, {}, {}, {}, None, 1.0)
+    winner = Contender(trial, (0.05, 0.9))
+
+    found = Confirmation(
+        "seeds", ConfirmationPlan(1, 2), (winner,), (), winner, 1.0, metric
+    ).as_json()["interval"]
+
+    assert found["low"] == low
+    assert 1.0 <= found["high"] <= high
