@@ -66,6 +66,14 @@ def test_best_params_has_every_promised_key(finished):
     assert "optuna" in best["versions"]
 
 
+def test_what_the_winning_backbone_does_not_use_is_named(finished):
+    folder, _ = finished
+    best = best_params(folder)
+
+    unused = {"average": [], "linear": ["model.dropout", "model.pooling_power"]}
+    assert sorted(best["unused_params"]) == unused[best["params"]["model.backbone"]]
+
+
 def test_result_learns_what_the_words_tell(finished):
     folder, _ = finished
 

@@ -18,10 +18,11 @@ def show_best(best: Mapping[str, Any]) -> None:
         f"on selection ({best['data']['selection']} rows)"
     )
     _show_confirmation(best)
+    backbone = best["params"].get("model.backbone", best["config"]["model"]["backbone"])
     for name, value in best["params"].items():
-        click.echo(
-            f"  {name} = {value:.4g}" if isinstance(value, float) else f"  {name} = {value}"
-        )
+        shown = f"{value:.4g}" if isinstance(value, float) else value
+        unused = f" (has no meaning for {backbone})" if name in best.get("unused_params", ()) else ""
+        click.echo(f"  {name} = {shown}{unused}")
     test = best["test"]
     if test["macro_f1"] is None:
         click.echo("sealed test: not read yet")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from tuner.config import Settings, settings_record
@@ -32,6 +32,7 @@ def best_params(
     settings: Settings,
     best: TrialRecord,
     params: Mapping[str, Any],
+    unused: Collection[str],
     counts: Mapping[str, int],
     parts: SearchParts,
     versions: Mapping[str, str],
@@ -49,6 +50,9 @@ def best_params(
     ----------
     params
         Of the best trial, with the fixed value of the main parameters that were not searched.
+    unused
+        Names of settings that have no meaning for the best trial's backbone, which is one of
+        several that were searched.
     test
         Scores on the sealed test; None while the search runs, before the one reading.
     reads
@@ -74,6 +78,7 @@ def best_params(
             "value": best.value,
         },
         "params": dict(params),
+        "unused_params": [name for name in params if name in unused],
         "search_best": {"trial": found.number, "value": found.value},
         "confirmation": None if confirmation is None else dict(confirmation),
         "verdict": None if verdict is None else dict(verdict),

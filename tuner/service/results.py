@@ -11,6 +11,7 @@ from typing import Any
 
 from tuner.config import Settings, apply_params, settings_record
 from tuner.errors import StorageError
+from tuner.models import ignored_settings
 from tuner.persist import (
     BlobStore,
     FolderBlobs,
@@ -139,11 +140,13 @@ class Results:
         baselines: Mapping[str, Any],
         **judgement: Any,
     ) -> dict[str, Any]:
+        settings = apply_params(self.settings, best.params)
         content = best_params(
             study=self.study,
             settings=self.settings,
             best=best,
             params=all_params(self.settings, best.params),
+            unused=ignored_settings(settings.model.backbone),
             counts=count_trials(list(trials)),
             parts=self.parts,
             versions=versions(),
