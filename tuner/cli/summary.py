@@ -19,10 +19,11 @@ def show_best(best: Mapping[str, Any]) -> None:
     )
     _show_confirmation(best)
     backbone = best["params"].get("model.backbone", best["config"]["model"]["backbone"])
+    unused = best.get("unused_params", ())
     for name, value in best["params"].items():
         shown = f"{value:.4g}" if isinstance(value, float) else value
-        unused = f" (has no meaning for {backbone})" if name in best.get("unused_params", ()) else ""
-        click.echo(f"  {name} = {shown}{unused}")
+        remark = f" (has no meaning for {backbone})" if name in unused else ""
+        click.echo(f"  {name} = {shown}{remark}")
     test = best["test"]
     if test["macro_f1"] is None:
         click.echo("sealed test: not read yet")
