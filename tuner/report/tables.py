@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,14 +13,18 @@ from tuner.records import TrialRecord
 
 __all__ = ["csv_cell", "trials_csv"]
 
+_SIGNED_NUMBER = re.compile(r"[+-]\d+(\.\d+)?", re.ASCII)
+
 
 def csv_cell(value: Any) -> Any:
-    """Neutralise text that a spreadsheet would run as a formula.
+    """Neutralise text that a spreadsheet would run as a formula; a signed number is none.
 
-    >>> csv_cell("=1+1"), csv_cell("fine"), csv_cell(-1.5)
-    ("'=1+1", 'fine', -1.5)
+    >>> csv_cell("=1+1"), csv_cell("fine"), csv_cell(-1.5), csv_cell("-1")
+    ("'=1+1", 'fine', -1.5, '-1')
     """
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+    if not isinstance(value, str) or _SIGNED_NUMBER.fullmatch(value):
+        return value
+    if value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return f"'{value}"
     return value
 

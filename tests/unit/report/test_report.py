@@ -22,8 +22,8 @@ def test_trials_table_has_a_row_a_trial_and_says_what_failed():
 
 
 def test_formulas_are_neutralised_and_numbers_are_not():
-    assert [csv_cell(value) for value in ("=A1", "@x", "-1+2", "ok", -1.0)] == [
-        "'=A1", "'@x", "'-1+2", "ok", -1.0,
+    assert [csv_cell(value) for value in ("=A1", "@x", "-1+2", "ok", -1.0, "-1")] == [
+        "'=A1", "'@x", "'-1+2", "ok", -1.0, "-1",
     ]  # fmt: skip
 
 
