@@ -62,7 +62,7 @@ def read_texts(source: str, columns: tuple[str, ...]) -> list[str]:
     columns
         Text columns, joined by a blank; () takes the usual name.
     """
-    names, rows, _ = _read_rows(source, DataSettings())
+    names, rows, _ = _read_rows(source, DataSettings(), remedy="Rename the file")
     chosen = text_columns(source, names, columns)
     _refuse_nested(source, rows, chosen)
     return [" ".join(filter(None, (cell_text(row.cells.get(n)) for n in chosen))) for row in rows]
@@ -96,7 +96,7 @@ def read_table(source: str, data: DataSettings) -> Table:
 
 
 def _read_rows(
-    source: str, data: DataSettings
+    source: str, data: DataSettings, *, remedy: str = "Name it with --set data.format=csv"
 ) -> tuple[list[str], list[Row], tuple[Finding, ...]]:
     if "://" in source:
         return *read_query(source, data.query), ()
@@ -104,7 +104,7 @@ def _read_rows(
     if path.is_dir():
         rows, findings = read_class_folder(path)
         return ["text", "label"], rows, findings
-    kind = _format(path, data.format)
+    kind = _format(path, data.format, remedy)
     if kind == "parquet":
         columns, rows = read_parquet(path)
     elif kind == "xlsx":
@@ -126,7 +126,7 @@ def _read_text_table(path: Path, kind: str) -> tuple[list[str], list[Row]]:
     return list(dict.fromkeys(name for row in rows for name in row.cells)), rows
 
 
-def _format(path: Path, wanted: str) -> str:
+def _format(path: Path, wanted: str, remedy: str) -> str:
     if wanted != "auto":
         return wanted
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
@@ -136,7 +136,7 @@ def _format(path: Path, wanted: str) -> str:
             raise DataError(f"{path}: no such file.")
         raise DataError(
             f"{path}: the ending must be one of {', '.join(SUFFIXES)} (or with .gz); "
-            f"got {path.suffix or 'none'!r}. Name it with --set data.format=csv."
+            f"got {path.suffix or 'none'!r}. {remedy}."
         )
     return kind
 

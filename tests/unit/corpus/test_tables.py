@@ -336,3 +336,11 @@ def test_missing_cells_of_texts_alone_count_as_empty(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": null}\n{"text": NaN}\n{"text": 3.0}\n')
 
     assert read_texts(str(tmp_path / "a.jsonl"), ()) == ["", "", "3"]
+
+
+def test_a_table_to_predict_is_renamed_since_predict_knows_no_settings(tmp_path):
+    path = tmp_path / "new.data"
+    path.write_text("text\ngood\n", encoding="utf-8")
+
+    with pytest.raises(DataError, match=r"got '.data'. Rename the file.$"):
+        read_texts(str(path), ())
