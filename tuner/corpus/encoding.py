@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tuner.errors import DataError
 
-__all__ = ["decode", "read_lines", "read_text"]
+__all__ = ["decode", "read_lines", "read_text", "utf16_without_bom"]
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -20,6 +20,8 @@ _BOMS = (
 _UTF32_BOMS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 # CJK punctuation, kana, bopomofo and the ideographs of the basic plane.
 _IDEOGRAPH = re.compile("[\u3000-\u9fff]")
+# These, full-width forms, and ASCII.
+_CHINESE_TEXT = re.compile("[\t\n\r -~\u3000-\u9fff\uff00-\uffef]")
 
 
 def decode(content: bytes, *, name: str) -> str:
@@ -57,7 +59,7 @@ def _decode(content: bytes, name: str) -> str:
     for mark, encoding in _BOMS:
         if content.startswith(mark):
             return _decode_as(content, encoding, name)
-    utf16 = _utf16_without_bom(content)
+    utf16 = utf16_without_bom(content)
     if utf16 is not None:
         return content.decode(utf16)
     try:
@@ -91,7 +93,7 @@ def _decode_as(content: bytes, encoding: str, name: str) -> str:
         ) from error
 
 
-def _utf16_without_bom(content: bytes) -> str | None:
+def utf16_without_bom(content: bytes) -> str | None:
     """Recognise UTF-16 by its zeros, and tell it from a text that a stray NUL got into.
 
     Text of any language has line ends, blanks or separators: in UTF-16 these are ASCII
@@ -105,7 +107,7 @@ def _utf16_without_bom(content: bytes) -> str | None:
     elif even_zeros > 20 * odd_zeros:
         encoding, share = "utf-16-be", 2 * even_zeros / len(content)
     else:
-        return None
+        return _chinese_utf16(content)
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError:
@@ -117,6 +119,21 @@ def _utf16_without_bom(content: bytes) -> str | None:
         return encoding
     # Only scripts without blanks have so little ASCII in them.
     return encoding if len(_IDEOGRAPH.findall(text)) >= len(text) / 2 else None
+
+
+def _chinese_utf16(content: bytes) -> str | None:
+    """Recognise Chinese by its characters, since 一, 开 and 最 have a zero on the other side."""
+    if _is_utf8(content):
+        return None
+    for encoding in ("utf-16-le", "utf-16-be"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        # Of ASCII read in pairs, or of UTF-16 read the wrong way round, one of these is missing.
+        if "\n" in text and len(_CHINESE_TEXT.findall(text)) >= 0.9 * len(text):
+            return encoding
+    return None
 
 
 def _is_utf8(content: bytes) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tuner.corpus.delimited import csv_delimiter
-from tuner.corpus.encoding import decode
+from tuner.corpus.encoding import decode, utf16_without_bom
 from tuner.corpus.row import cell_text, refuse_double_names, shown_value
 from tuner.corpus.tables import SUFFIXES, read_texts, text_columns
 from tuner.errors import DataError
@@ -106,8 +106,12 @@ def _encoding(path: Path) -> str:
             if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 return "utf-16"
             if 0 in head:
-                decode(_whole_lines(head), name=str(path))  # refuses what is not UTF-16
-                return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+                pairs = head[: len(head) // 2 * 2]
+                # The last two bytes may be the first half of a character.
+                utf16 = utf16_without_bom(pairs) or utf16_without_bom(pairs[:-2])
+                if utf16 is not None:
+                    return utf16
+                decode(_whole_lines(head), name=str(path))  # refuses the NUL
             while piece:
                 decoder.decode(piece)
                 done += len(piece)

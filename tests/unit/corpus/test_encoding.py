@@ -3,6 +3,7 @@ import gzip
 import pytest
 
 from tuner.corpus import read_lines, read_text
+from tuner.corpus.encoding import decode
 from tuner.errors import DataError
 
 TEXT = "content,label\n这家酒店很好，服务周到,正面\nnot bad,正面\n"
@@ -83,6 +84,13 @@ def test_pure_chinese_utf16_is_recognised_by_its_final_line_end(tmp_path, encodi
     path.write_bytes(text.encode(encoding))
 
     assert read_text(path) == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_chinese_utf16_is_recognised_though_some_characters_end_in_a_zero_byte(encoding):
+    text = "text,label\n" + "一开始最好，再看一遍也一样：这一家最方便,正面\n" * 20
+
+    assert decode(text.encode(encoding), name="a.csv") == text
 
 
 @pytest.mark.parametrize("encoding", ["utf-32", "utf-32-be"])

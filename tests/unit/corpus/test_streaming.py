@@ -34,6 +34,14 @@ def test_all_texts_come_in_order_whatever_the_encoding(tmp_path, ending, encodin
     assert list(stream_texts(str(path), ())) == TEXTS
 
 
+def test_large_chinese_utf16_without_a_mark_is_recognised(tmp_path):
+    texts = ["一开始最好，再看一遍也一样：😀"] * 50_000  # 1.6 MB
+    path = tmp_path / "corpus.txt"
+    path.write_bytes("".join(f"{text}\n" for text in texts).encode("utf-16-le"))
+
+    assert list(stream_texts(str(path), ())) == texts
+
+
 def test_a_compressed_table_gives_what_reading_it_whole_gives(tmp_path):
     plain = write(tmp_path / "corpus.csv")
     path = tmp_path / "corpus.csv.gz"
