@@ -15,6 +15,7 @@ from tuner.config import apply_params, load_settings
 from tuner.errors import ConfigError, Interrupted, TooManyFailures, TrialFailed
 from tuner.search import Search, close_storage, list_studies, open_storage, read_trials
 from tuner.search.owner import claiming_owner
+from tuner.search.storage import parse_url
 
 OPENED = []
 
@@ -149,6 +150,18 @@ def test_same_name_with_other_settings_or_data_is_refused_with_the_difference(ur
         search(url, overrides=[("training.batch_size", 32)])
     with pytest.raises(ConfigError, match="other data"):
         search(url, fingerprint="0" * 64)
+
+
+def test_database_with_another_programs_table_of_the_same_name_is_refused_in_one_line(url):
+    engine = sqlalchemy.create_engine(parse_url(url))
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("CREATE TABLE studies (title TEXT)"))
+
+    with pytest.raises(ConfigError, match="has another program's table 'studies'"):
+        search(url)
+
+    assert sqlalchemy.inspect(engine).get_table_names() == ["studies"]
+    engine.dispose()
 
 
 def test_study_made_by_another_program_is_left_alone(url):

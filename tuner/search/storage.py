@@ -16,6 +16,7 @@ import optuna
 import sqlalchemy
 from filelock import FileLock
 from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages._rdb import models
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -138,6 +139,7 @@ def open_storage(url: str, *, create: bool) -> EnduringStorage:
     if parsed.drivername == "sqlite":
         _prepare_file(Path(str(parsed.database)), url)
     with storage_errors(url), _one_creator(parsed):
+        _refuse_foreign_tables(parsed, url)
         storage = _connect(parsed, _engine_arguments(parsed), create=True)
     if parsed.drivername == "sqlite":
         _harden_sqlite(storage.engine)
@@ -308,6 +310,26 @@ def _refuse_without_studies(tables: set[str], url: str) -> None:
             f"--storage must be a database that `tuner optimize` has written; {mask(url)} holds "
             "no studies."
         )
+
+
+def _refuse_foreign_tables(parsed: URL, url: str) -> None:
+    """Raise `ConfigError` if another program's table bears the name of one of Optuna's.
+
+    A table that a killed process has made is none of those: what is missing is made now.
+    """
+    engine = sqlalchemy.create_engine(parsed, **_engine_arguments(parsed))
+    ours = models.BaseModel.metadata.tables
+    try:
+        there = sqlalchemy.inspect(engine).get_multi_columns(filter_names=list(ours))
+    finally:
+        engine.dispose()
+    for (_, name), columns in sorted(there.items()):
+        missing = set(ours[name].primary_key.columns.keys()) - {c["name"] for c in columns}
+        if missing:
+            raise ConfigError(
+                f"--storage must be a database of its own, or one without tables of Optuna's "
+                f"names; {mask(url)} has another program's table {name!r}."
+            )
 
 
 def _refuse_other_files(path: Path, url: str) -> None:
