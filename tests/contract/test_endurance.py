@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import threading
@@ -20,8 +21,7 @@ from tests.contract.conftest import new_database
 from tests.fake_trainer import NoStore, Quiet, run_fake
 from tuner.config import load_settings
 from tuner.errors import ConfigError, Interrupted, StorageError, TrialTaken
-from tuner.search import Endurance, Search, StudyTerms, storage_errors
-from tuner.search import storage as storage_module
+from tuner.search import Endurance, Search, StudyTerms, sqlite_file, storage_errors
 from tuner.search.endurance import is_passing
 from tuner.search.heartbeat import Heartbeat
 from tuner.search.owner import claiming_owner
@@ -152,7 +152,7 @@ def test_signal_ends_the_wait_for_a_database_and_the_trial_is_found_later(
 
 
 def test_locked_sqlite_is_waited_for(tmp_path, open_study, monkeypatch):
-    monkeypatch.setattr(storage_module, "BUSY_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite_file, "LOCK_SECONDS", 0.01)
     study = open_study(f"sqlite:///{tmp_path / 'study.db'}")
     other = sqlite3.connect(tmp_path / "study.db", check_same_thread=False)
     calls = iter(range(100))
@@ -167,6 +167,39 @@ def test_locked_sqlite_is_waited_for(tmp_path, open_study, monkeypatch):
 
     assert study.counts()["complete"] == 2
     assert study._storage.n_retries > 0
+
+
+def test_signal_ends_the_wait_for_a_locked_sqlite(tmp_path, open_study, monkeypatch):
+    monkeypatch.setattr(sqlite_file, "LOCK_SECONDS", 0.01)
+    study = open_study(f"sqlite:///{tmp_path / 'study.db'}")
+    other = sqlite3.connect(tmp_path / "study.db")
+
+    def stop():
+        if other.in_transaction:
+            raise Interrupted(signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        run(study, 2, before_epoch=lambda _: other.execute("BEGIN IMMEDIATE"), stop=stop)
+    other.rollback()
+    other.close()
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_sqlite_file_that_is_deleted_or_replaced_ends_the_run_in_one_line(
+    tmp_path, open_study, how
+):
+    url, file = f"sqlite:///{tmp_path / 'study.db'}", tmp_path / "study.db"
+    study = open_study(url)
+
+    def lose(epoch):
+        if how == "replaced":
+            shutil.copy(file, tmp_path / "copy.db")
+            (tmp_path / "copy.db").replace(file)
+        else:
+            file.unlink(missing_ok=True)
+
+    with pytest.raises(StorageError, match=r"study\.db: the file was deleted or replaced"):
+        run(study, 2, before_epoch=lose)
 
 
 def test_worker_that_joins_while_the_database_is_away_waits_for_it(postgres, tmp_path):

@@ -11,6 +11,7 @@ import optuna
 from sqlalchemy.exc import SQLAlchemyError
 
 from tuner.counters import HEARTBEATS, count
+from tuner.errors import StorageError
 
 if TYPE_CHECKING:
     from tuner.search.enduring import EnduringStorage
@@ -65,6 +66,6 @@ class Heartbeat:
                 count(HEARTBEATS)
             except _Ended:
                 break
-            except (SQLAlchemyError, optuna.exceptions.StorageInternalError):
+            except (SQLAlchemyError, optuna.exceptions.StorageInternalError, StorageError):
                 _log.debug("a beat for trial %d was not written", self._trial_id, exc_info=True)
         self._storage.remove_session()

@@ -24,6 +24,7 @@ from tuner.errors import ConfigError, StorageError
 from tuner.masking import mask_url
 from tuner.search.endurance import endure
 from tuner.search.enduring import EnduringStorage
+from tuner.search.sqlite_file import harden_sqlite
 
 __all__ = [
     "cached_storage",
@@ -142,7 +143,7 @@ def open_storage(url: str, *, create: bool) -> EnduringStorage:
         _refuse_foreign_tables(parsed, url)
         storage = _connect(parsed, _engine_arguments(parsed), create=True)
     if parsed.drivername == "sqlite":
-        _harden_sqlite(storage.engine)
+        harden_sqlite(storage.engine, Path(str(parsed.database)), mask(url))
     return storage
 
 
@@ -238,7 +239,7 @@ def _open_existing(parsed: URL, url: str, *, for_writing: bool) -> EnduringStora
     if for_writing and _is_writable(path):
         with storage_errors(url):
             storage = _connect(parsed, _engine_arguments(parsed), create=False)
-        _harden_sqlite(storage.engine)
+        harden_sqlite(storage.engine, path, mask(url))
         return storage
     with storage_errors(url):
         return _connect(parsed, {"creator": lambda: _connect_reader(address)}, create=False)
@@ -393,26 +394,6 @@ def _one_creator(parsed: URL) -> Iterator[None]:
             yield
     finally:
         engine.dispose()
-
-
-def _harden_sqlite(engine: sqlalchemy.Engine) -> None:
-    """Take the write lock at the begin of every transaction.
-
-    SQLite's default, to begin as a reader and to upgrade, hands one enqueued trial to two
-    processes.
-    """
-
-    @sqlalchemy.event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # the driver's own BEGIN off; ours comes below
-        # NORMAL is safe with the write-ahead log: a crash of the process loses nothing.
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    @sqlalchemy.event.listens_for(engine, "begin")
-    def _on_begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    engine.dispose()  # connections opened before the listeners
 
 
 @contextmanager

@@ -1,0 +1,53 @@
+"""What a SQLite file needs so that many processes can share it, and one can be told to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+
+from tuner.errors import StorageError
+
+__all__ = ["harden_sqlite"]
+
+# SQLite waits by itself, deaf to signals; beyond this `endure` waits, which is not.
+LOCK_SECONDS = 2.0
+
+
+def harden_sqlite(engine: sqlalchemy.Engine, path: Path, shown: str) -> None:
+    """Take the write lock at the begin of every transaction, and look whether the file is there.
+
+    SQLite's default, to begin as a reader and to upgrade, hands one enqueued trial to two
+    processes. And it goes on writing into a file that was deleted or replaced, where nobody finds
+    it again: that raises `StorageError`.
+
+    Parameters
+    ----------
+    shown
+        How the storage is called in an error.
+    """
+    file = _identity(path)
+
+    @sqlalchemy.event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN off; ours comes below
+        connection.execute(f"PRAGMA busy_timeout={round(1000 * LOCK_SECONDS)}")
+        # NORMAL is safe with the write-ahead log: a crash of the process loses nothing.
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    @sqlalchemy.event.listens_for(engine, "begin")
+    def _on_begin(connection: Any) -> None:
+        if _identity(path) != file:
+            raise StorageError(f"{shown}: the file was deleted or replaced while it was in use.")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    engine.dispose()  # connections opened before the listeners
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
