@@ -109,10 +109,11 @@ class LineView:
         """Log what became of the trial."""
         tally = self._tally
         is_best = tally.add(trial)
+        why = trial.attributes.get("failure")
         result = {
             "complete": f"{tally.metric} {trial.value:.4f}" if trial.value is not None else "",
             "pruned": f"pruned after epoch {max(trial.intermediate, default=0)}",
-        }.get(trial.state, f"failed: {trial.attributes.get('failure')}")
+        }.get(trial.state, f"{'runs again' if trial.is_retried else 'failed'}: {why}")
         best = (
             f"best {tally.best.value:.4f} (trial {tally.best.number})" if tally.best else "no best"
         )

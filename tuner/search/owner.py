@@ -13,19 +13,23 @@ import psutil
 
 __all__ = ["claiming_owner", "current_owner", "is_dead"]
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PROC = Path("/proc")
+_BOOT_ID = _PROC / "sys/kernel/random/boot_id"
+_GONE = frozenset("ZX")  # ended, but its parent has not asked for it
 
 
 def current_owner() -> dict[str, Any]:
-    """Describe this process: host, boot, pid, and its start in seconds since the epoch.
+    """Describe this process: host, boot, space of pids, pid, and when it started.
 
-    A pid alone is not enough: it is given out again after a while and after a restart.
+    A pid alone is not enough: it is given out again after a while and after a restart, and
+    containers of one host have their own.
     """
     return {
         "host": socket.gethostname(),
         "boot": _boot(),
+        "pids": _pids(),
         "pid": os.getpid(),
-        "started": round(psutil.Process().create_time(), 1),
+        "started": _started(os.getpid()),
     }
 
 
@@ -41,22 +45,47 @@ def _boot() -> str:
         return str(int(psutil.boot_time()))
 
 
+def _pids() -> str:
+    """Give what tells this space of pids from that of another container."""
+    try:
+        return str((_PROC / "self/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> float | None:
+    """Give when a process started, None if it has ended.
+
+    In clock ticks since the boot where there is `/proc`, else in seconds since the epoch. Those
+    move when the clock is set, so that a living process would seem to be another one.
+    """
+    try:
+        # The name, in parentheses, may hold whatever it likes.
+        fields = (_PROC / f"{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return None if fields[0] in _GONE else float(fields[19])
+    except (FileNotFoundError, ProcessLookupError):
+        if _BOOT_ID.exists():
+            return None
+    try:
+        return float(round(psutil.Process(pid).create_time()))
+    except psutil.NoSuchProcess:
+        return None
+
+
 def is_dead(owner: Mapping[str, Any] | None) -> bool:
     """Say whether a trial's owner is known to be gone.
 
-    False for an owner on another host, of which nothing can be known here.
+    False for an owner on another host, in another container, or of another boot: of those nothing
+    can be known here, since hosts may bear the same name. Their beats tell.
     """
     if owner is None:
         return True  # killed between the ask and the writing of its name
     here = current_owner()
-    if owner.get("host") != here["host"]:
+    if any(owner.get(name) != here[name] for name in ("host", "boot", "pids")):
         return False
-    if owner.get("boot") != here["boot"]:
-        return True
     try:
-        process = psutil.Process(int(owner["pid"]))
-        return bool(abs(process.create_time() - float(owner["started"])) > 1.0)
-    except (psutil.NoSuchProcess, KeyError, ValueError):
+        return bool(_started(int(owner["pid"])) != owner["started"])
+    except (KeyError, ValueError):
         return True
-    except psutil.AccessDenied:
+    except (OSError, psutil.AccessDenied):
         return False

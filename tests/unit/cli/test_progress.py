@@ -75,6 +75,14 @@ def test_line_of_a_worker_counts_the_trials_of_all_and_names_the_study(lines):
     ]
 
 
+def test_trial_that_was_cut_off_is_said_to_run_again(lines):
+    view = LineView(Tally(4, "macro_f1", "maximize"))
+
+    view.trial_finished(record(1, "failed", failure="interrupted: its process died", retried=True))
+
+    assert lines[0].startswith("trial 1 runs again: interrupted: its process died | no best")
+
+
 def test_lower_is_better_for_a_loss():
     tally = Tally(10, "log_loss", "minimize")
 

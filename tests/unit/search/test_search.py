@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+
+import psutil
 import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.pruners import HyperbandPruner
@@ -5,6 +10,7 @@ from optuna.pruners import HyperbandPruner
 from tuner.config import load_settings
 from tuner.errors import ConfigError, StorageError
 from tuner.search import close_storage, mask, open_storage, parse_url
+from tuner.search import owner as owner_module
 from tuner.search.owner import current_owner, is_dead
 from tuner.search.pruner import build_pruner
 from tuner.search.space import default_params, distributions
@@ -99,15 +105,39 @@ def test_retried_trial_stays_in_the_bracket_of_its_original():
     assert again.number == other
 
 
-def test_this_process_is_alive_and_another_start_or_boot_is_not():
+def test_this_process_is_alive_and_another_start_or_pid_is_not():
     owner = current_owner()
 
     assert not is_dead(owner)
     assert is_dead({**owner, "started": owner["started"] - 100})
-    assert is_dead({**owner, "boot": "another"})
     assert is_dead({**owner, "pid": 2**22 + 1})
     assert is_dead(None)
-    assert not is_dead({**owner, "host": "elsewhere", "pid": 2**22 + 1})
+
+
+@pytest.mark.parametrize("difference", ["host", "boot", "pids"])
+def test_process_of_another_host_boot_or_container_is_not_taken_for_dead(difference):
+    assert not is_dead({**current_owner(), "pid": 2**22 + 1, difference: "another"})
+
+
+def test_process_that_has_ended_is_dead_before_its_parent_asks_for_it():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = {**current_owner(), "pid": child.pid}
+    owner["started"] = owner_module._started(child.pid)
+    assert not is_dead(owner)
+
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+    assert is_dead(owner)
+    child.communicate()
+
+
+def test_start_of_a_process_does_not_move_with_the_clock(monkeypatch):
+    owner = current_owner()
+
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: 0.0)
+
+    assert not is_dead(owner)
 
 
 @pytest.mark.parametrize(
