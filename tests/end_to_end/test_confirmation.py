@@ -117,7 +117,10 @@ def test_doubted_labels_are_listed_beside_the_report(tmp_path):
     doubted = list(csv.DictReader(listed.splitlines()))
     assert doubted
     assert all(row["text"].startswith("'=") for row in doubted)  # no formula for a spreadsheet
-    noise = read(tmp_path, "report.json")["label_noise"]
+    report = read(tmp_path, "report.json")
+    assert report["edges"] == []  # trial 0 starts where it starts: nothing was found at an edge
+    assert "lies at the lower edge" not in result.stderr
+    noise = report["label_noise"]
     assert noise["n"] == len(doubted) == len(noise["rows"])
     data = read(tmp_path, "best_params.json")["data"]
     assert noise["n_judged"] == data["train"] + data["validation"] + data["selection"]
