@@ -16,7 +16,6 @@ __all__ = [
     "Piece",
     "bucket_lengths",
     "make_buckets",
-    "passes_per_epoch",
     "plan_epoch",
 ]
 
@@ -123,20 +122,8 @@ class EpochPlan:
     pieces: tuple[Piece, ...]
 
 
-def passes_per_epoch(sizes: Sequence[int], *, batch_size: int, steps_min: int) -> int:
-    """Say how often an epoch goes over train, so that it has at least `steps_min` batches.
-
-    >>> passes_per_epoch([420], batch_size=64, steps_min=100)
-    15
-    >>> passes_per_epoch([50_000], batch_size=64, steps_min=100)
-    1
-    """
-    steps = sum(-(-size // batch_size) for size in sizes)
-    return max(1, -(-steps_min // max(1, steps)))
-
-
 def plan_epoch(
-    sizes: Sequence[int], *, batch_size: int, generator: np.random.Generator, n_passes: int = 1
+    sizes: Sequence[int], *, batch_size: int, generator: np.random.Generator, steps_min: int = 1
 ) -> EpochPlan:
     """Shuffle the rows of every bucket into batches and the buckets' turns.
 
@@ -149,9 +136,16 @@ def plan_epoch(
         small last batch weighs as much as a full one.
     generator
         Source of the order; the same state gives the same plan.
-    n_passes
-        How often every row occurs; each pass has an order of its own.
+    steps_min
+        Batches that the epoch has at least: it goes over all rows as often as that takes, each
+        time in another order.
+
+    >>> order = np.random.default_rng(0)
+    >>> len(plan_epoch([420], batch_size=64, generator=order, steps_min=100).orders[0])  # 15 x 7
+    105
     """
+    steps = sum(-(-size // batch_size) for size in sizes)
+    n_passes = max(1, -(-steps_min // max(1, steps)))
     orders, row_weights, pieces = [], [], []
     for number, size in enumerate(sizes):
         n_steps = -(-size // batch_size) * n_passes

@@ -28,7 +28,7 @@ from tuner.records import (
 )
 from tuner.training.augment import ReplacementTables, augment
 from tuner.training.batches import Batches, ahead, make_batches
-from tuner.training.buckets import EpochPlan, passes_per_epoch, plan_epoch
+from tuner.training.buckets import EpochPlan, plan_epoch
 from tuner.training.course import Course
 from tuner.training.data import EvaluationPart, FitData, prediction_batches
 from tuner.training.loss import class_weights
@@ -245,9 +245,7 @@ class _Trial:
             sizes,
             batch_size=training.batch_size,
             generator=np.random.default_rng(sequence),
-            n_passes=passes_per_epoch(
-                sizes, batch_size=training.batch_size, steps_min=training.steps_per_epoch_min
-            ),
+            steps_min=training.steps_per_epoch_min,
         )
         total, n_steps = 0.0, 0
         rates, *others = hyperparameters

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuner.features import Encoded
-from tuner.training.buckets import bucket_lengths, make_buckets, passes_per_epoch, plan_epoch
+from tuner.training.buckets import bucket_lengths, make_buckets, plan_epoch
 
 
 def encoded(lengths):
@@ -44,8 +44,7 @@ def test_batches_differ_by_one_row_at_most():
 
 
 def test_epoch_of_a_small_table_goes_over_it_until_it_has_enough_batches():
-    passes = passes_per_epoch([30], batch_size=16, steps_min=10)
-    plan = plan_epoch([30], batch_size=16, generator=np.random.default_rng(0), n_passes=passes)
+    plan = plan_epoch([30], batch_size=16, generator=np.random.default_rng(0), steps_min=10)
 
     assert len(plan.orders[0]) == 10
     counts = np.bincount(plan.orders[0][plan.row_weights[0] == 1.0], minlength=30)

@@ -15,7 +15,7 @@ from tuner.config import Settings
 from tuner.errors import TrialFailed
 from tuner.models import pretrained
 from tuner.records import Checkpoint, Report, Scores, StopRequested, TrialOutcome, TrialSeeds
-from tuner.training.buckets import passes_per_epoch, plan_epoch
+from tuner.training.buckets import plan_epoch
 from tuner.training.course import Course
 from tuner.training.encoder.prediction import predict_rows
 from tuner.training.encoder.prefix import ActivationCache, FrozenPrefix
@@ -181,9 +181,7 @@ class _EncoderTrial:
             [n],
             batch_size=training.batch_size,
             generator=self._order(epoch),
-            n_passes=passes_per_epoch(
-                [n], batch_size=training.batch_size, steps_min=training.steps_per_epoch_min
-            ),
+            steps_min=training.steps_per_epoch_min,
         )
         self.stop_requested()
         total = self.program.probe(
