@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from tuner.config import Settings, SpaceEntry, apply_params
 from tuner.errors import ConfigError
+from tuner.models import ignored_settings
 from tuner.search.space import distributions
 
 __all__ = ["EdgeWarning", "edge_warnings"]
@@ -56,15 +57,19 @@ def edge_warnings(settings: Settings, params: Mapping[str, Any]) -> tuple[EdgeWa
     Returns
     -------
     tuple of EdgeWarning, in the order of the space
-        None for choices, and none where the setting's own rule ends too: dropout 0, frozen
-        depth 0 or at the number of groups. The 2 % are of the logarithm for logarithmic ranges.
+        None for choices, none for what has no meaning for the best trial's backbone, and none
+        where the setting's own rule ends too: dropout 0, frozen depth 0 or at the number of
+        groups. The 2 % are of the logarithm for logarithmic ranges.
 
     >>> edge_warnings(Settings(), {"model.dropout": 0.0})
     ()
     """
     found = []
+    ignored = ignored_settings(apply_params(settings, params).model.backbone)
     for name, searched in distributions(settings).items():
-        if name not in params or not isinstance(searched, Range) or searched.single():
+        if name not in params or name in ignored:
+            continue
+        if not isinstance(searched, Range) or searched.single():
             continue
         value = params[name]
         side = _side(float(value), searched)

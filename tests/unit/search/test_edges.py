@@ -31,6 +31,13 @@ def test_learning_rate_at_its_upper_edge_names_a_wider_range():
     assert warning.as_json()["high"] == 0.02
 
 
+def test_what_the_best_trial_s_backbone_does_not_read_gives_no_advice():
+    at_the_edge = {"model.dropout": 0.699}
+
+    assert len(warned({"model.backbone": "average", **at_the_edge})) == 1
+    assert warned({"model.backbone": "linear", **at_the_edge}) == ()
+
+
 @pytest.mark.parametrize(
     ("value", "sides"),
     [
