@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def read_texts(source: str, columns: tuple[str, ...]) -> list[str]:
 
 def text_columns(source: str, names: list[str], asked: Sequence[str]) -> Sequence[str]:
     """Give the text columns among all: those asked for, which must be there, or the usual one."""
-    chosen = asked or (_usual(source, names, TEXT_NAMES, "text"),)
+    chosen = asked or _usual(source, names, TEXT_NAMES, "text")[:1]
     _require(source, names, [("--text", name) for name in chosen])
     return chosen
 
@@ -149,8 +150,11 @@ def _pick_columns(
     findings: tuple[Finding, ...],
 ) -> Table:
     names = list(columns)
-    text = data.text or (_usual(source, names, TEXT_NAMES, "text"),)
-    label = data.label or _usual(source, names, LABEL_NAMES, "label")
+    text = data.text or _usual(source, names, TEXT_NAMES, "text")[:1]
+    label = data.label or _usual(source, names, LABEL_NAMES, "label")[0]
+    if not data.text:
+        others = [name for name in _usual(source, names, TEXT_NAMES, "text")[1:] if name != label]
+        findings += _guessed(source, text[0], others)
     _require(source, names, [*(("--text", name) for name in text), ("--label", label)])
     if label in text:
         raise ConfigError(f"--label must not be a text column too; got {label!r} for both.")
@@ -168,14 +172,32 @@ def _require(source: str, columns: list[str], wanted: list[tuple[str, str]]) -> 
             )
 
 
-def _usual(source: str, columns: list[str], usual: tuple[str, ...], kind: str) -> str:
+def _usual(source: str, columns: list[str], usual: tuple[str, ...], kind: str) -> tuple[str, ...]:
+    """Give the columns that are named as usual, the commonest name first; at least one."""
     found = [name for wanted in usual for name in columns if name.strip().lower() == wanted]
     if not found:
         raise DataError(
             f"{source}: which column holds the {kind}? Name it with --{kind}. "
             f"Columns: {', '.join(map(shown_name, columns))}."
         )
-    return found[0]
+    return tuple(found)
+
+
+def _guessed(source: str, taken: str, others: Sequence[str]) -> tuple[Finding, ...]:
+    """Say which columns were left out though their names say that they hold text."""
+    if not others:
+        return ()
+    columns = [taken, *others]
+    return (
+        Finding(
+            "unread_text_columns",
+            "warning",
+            len(others),
+            f"columns of {source} that could be text too and are not read: "
+            f"{', '.join(map(shown_name, others))}; only {shown_name(taken)} is. To join them: "
+            + " ".join(f"--text {shlex.quote(name)}" for name in columns),
+        ),
+    )
 
 
 def _refuse_nested(source: str, rows: Iterable[Row], names: Sequence[str]) -> None:

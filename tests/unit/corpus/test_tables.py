@@ -344,3 +344,13 @@ def test_a_table_to_predict_is_renamed_since_predict_knows_no_settings(tmp_path)
 
     with pytest.raises(DataError, match=r"got '.data'. Rename the file.$"):
         read_texts(str(path), ())
+
+
+def test_a_second_column_that_looks_like_text_is_named_and_not_left_out_in_silence(tmp_path):
+    path = tmp_path / "news.csv"
+    path.write_text("title,body,label\ngood,very good,1\n", encoding="utf-8")
+
+    [finding] = read_table(str(path), DataSettings()).findings
+
+    assert finding.message.endswith("body; only title is. To join them: --text title --text body")
+    assert read_table(str(path), DataSettings(text="title")).findings == ()
