@@ -9,7 +9,7 @@ from typing import Any
 from tuner.config import apply_params
 from tuner.errors import NoCompleteTrial
 from tuner.evaluation import advise
-from tuner.models import ignored_settings, is_pretrained
+from tuner.models import is_pretrained
 from tuner.records import TrialRecord
 from tuner.report import study_note, study_report
 from tuner.search import (
@@ -91,15 +91,6 @@ def _advice(
     )
 
 
-def _found_params(results: Results, winner: TrialRecord) -> dict[str, Any]:
-    """Give what the search found: not what trial 0 starts from, nor what has no meaning."""
-    if winner.origin == 0:
-        return {}
-    backbone = apply_params(results.settings, winner.params).model.backbone
-    unused = ignored_settings(backbone)
-    return {name: value for name, value in winner.params.items() if name not in unused}
-
-
 def _write_report(
     results: Results,
     content: Mapping[str, Any],
@@ -109,7 +100,8 @@ def _write_report(
     trials: Sequence[TrialRecord],
 ) -> None:
     settings = results.settings
-    edges = edge_warnings(settings, _found_params(results, winner))
+    # Trial 0 starts where it starts: nothing was found there.
+    edges = () if winner.origin == 0 else edge_warnings(settings, winner.params)
     results.write_report(
         study_report(
             content=content,
