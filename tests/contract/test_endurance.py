@@ -21,7 +21,15 @@ from tests.contract.conftest import new_database
 from tests.fake_trainer import NoStore, Quiet, run_fake
 from tuner.config import load_settings
 from tuner.errors import ConfigError, Interrupted, StorageError, TrialTaken
-from tuner.search import Endurance, Search, StudyTerms, sqlite_file, storage_errors
+from tuner.search import (
+    Endurance,
+    Search,
+    StudyTerms,
+    parse_url,
+    postgres_sessions,
+    sqlite_file,
+    storage_errors,
+)
 from tuner.search.endurance import is_passing
 from tuner.search.heartbeat import Heartbeat
 from tuner.search.owner import claiming_owner
@@ -182,6 +190,49 @@ def test_signal_ends_the_wait_for_a_locked_sqlite(tmp_path, open_study, monkeypa
         run(study, 2, before_epoch=lambda _: other.execute("BEGIN IMMEDIATE"), stop=stop)
     other.rollback()
     other.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Sessions that wait for nothing long."""
+    monkeypatch.setattr(postgres_sessions, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(postgres_sessions, "IDLE_SECONDS", 1.0)
+
+
+def test_worker_that_is_stopped_in_a_transaction_holds_nobody_up(
+    postgres_url, open_study, impatient
+):
+    study, other = open_study(postgres_url), open_study(postgres_url)
+
+    with other._storage.engine.connect() as stopped:
+        stopped.execute(sqlalchemy.text("SELECT * FROM studies FOR UPDATE"))
+        assert run(study, 2) == "complete"
+        with pytest.raises(sqlalchemy.exc.DBAPIError) as ended:
+            stopped.execute(sqlalchemy.text("SELECT 1"))
+
+    assert is_passing(ended.value)
+    assert study._storage.n_retries > 0
+
+
+def test_signal_ends_the_wait_for_a_lock_that_somebody_has_forgotten(
+    postgres_url, open_study, impatient
+):
+    study = open_study(postgres_url)
+    server = sqlalchemy.create_engine(parse_url(postgres_url))
+    console = server.connect()
+    checks = iter(range(100))
+
+    def stop():
+        if console.in_transaction() and next(checks) > 1:
+            raise Interrupted(signal.SIGTERM)
+
+    def forget(epoch):
+        console.execute(sqlalchemy.text("SELECT * FROM studies FOR UPDATE"))
+
+    with pytest.raises(Interrupted):
+        run(study, 2, before_epoch=forget, stop=stop)
+    console.close()
+    server.dispose()
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced"])

@@ -33,6 +33,7 @@ _LASTING_POSTGRES = (
     "42",  # no such table, no permission
     "53100",  # disk full
 )
+_IDLE_POSTGRES = "25P03"  # the session was ended: this process was stopped in a transaction
 # A connection that PostgreSQL refuses comes without a code (libpq gives the text alone).
 _REFUSED_POSTGRES = ("authentication failed", "no password supplied", "does not exist", "pg_hba")
 
@@ -79,8 +80,9 @@ def is_passing(error: BaseException) -> bool:
         return False
     state = getattr(error.orig, "sqlstate", None)
     if state is not None:
-        return not state.startswith(_LASTING_POSTGRES) and isinstance(
-            error, OperationalError | InterfaceError
+        return state == _IDLE_POSTGRES or (
+            not state.startswith(_LASTING_POSTGRES)
+            and isinstance(error, OperationalError | InterfaceError)
         )
     if not (error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)):
         return False

@@ -24,6 +24,7 @@ from tuner.errors import ConfigError, StorageError
 from tuner.masking import mask_url
 from tuner.search.endurance import endure
 from tuner.search.enduring import EnduringStorage
+from tuner.search.postgres_sessions import advisory_lock, settle_sessions
 from tuner.search.sqlite_file import harden_sqlite
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
 
 BUSY_TIMEOUT_SECONDS = 60
 PROBE_TIMEOUT_SECONDS = 5
+SCHEMA_SECONDS = 90.0  # while another process makes the tables
 _SQLITE_MAGIC = b"SQLite format 3"
 # Of Optuna's schema; another program's database may well have a table named `studies`.
 _TABLES = frozenset({"studies", "trials", "version_info"})
@@ -201,21 +203,8 @@ def _connect(parsed: URL, arguments: dict[str, Any], *, create: bool) -> Endurin
     rendered = parsed.render_as_string(hide_password=False)
     storage = EnduringStorage(rendered, engine_kwargs=arguments, skip_table_creation=not create)
     if parsed.drivername != "sqlite":
-        _count_in_utc(storage.engine)
+        settle_sessions(storage.engine)
     return storage
-
-
-def _count_in_utc(engine: sqlalchemy.Engine) -> None:
-    """Let all clients write the server's time alike, whatever their own time zone."""
-
-    @sqlalchemy.event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _: object) -> None:
-        was_automatic = connection.autocommit
-        connection.autocommit = True
-        connection.execute("SET TIME ZONE 'UTC'")
-        connection.autocommit = was_automatic
-
-    engine.dispose()  # connections opened before the listener
 
 
 def _open_existing(parsed: URL, url: str, *, for_writing: bool) -> EnduringStorage:
@@ -389,26 +378,20 @@ def _one_creator(parsed: URL) -> Iterator[None]:
             yield
         return
     engine = sqlalchemy.create_engine(parsed, connect_args={"connect_timeout": 10})
+    settle_sessions(engine)
     try:
-        with _advisory_lock(engine, "tuner:schema"):
+        with advisory_lock(engine, "tuner:schema", _patiently):
             yield
     finally:
         engine.dispose()
 
 
-@contextmanager
-def _advisory_lock(engine: sqlalchemy.Engine, name: str) -> Iterator[None]:
-    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-    with engine.connect() as connection:
-        connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:n)"), {"n": number})
-        try:
-            yield
-        finally:
-            connection.execute(sqlalchemy.text("SELECT pg_advisory_unlock(:n)"), {"n": number})
+def _patiently(operation: Callable[[], Any]) -> Any:
+    return endure(operation, limit_seconds=SCHEMA_SECONDS)
 
 
 @contextmanager
-def named_lock(storage: RDBStorage, name: str) -> Iterator[None]:
+def named_lock(storage: EnduringStorage, name: str) -> Iterator[None]:
     """Hold a lock that all processes on one database share.
 
     A file lock beside the SQLite database, an advisory lock in PostgreSQL.
@@ -419,5 +402,5 @@ def named_lock(storage: RDBStorage, name: str) -> Iterator[None]:
         with FileLock(f"{parsed.database}.{suffix}.lock"):
             yield
     else:
-        with _advisory_lock(storage.engine, f"tuner:{name}"):
+        with advisory_lock(storage.engine, f"tuner:{name}", storage.enduring):
             yield
