@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from tuner.records import EncodedTexts
 from tuner.training.batches import UNKNOWN, TrainBucket, touched_rows_max
-from tuner.training.buckets import Bucket, bucket_lengths, make_buckets
+from tuner.training.buckets import bucket_lengths, make_buckets
 
 __all__ = [
     "EvaluationPart",
     "FitData",
     "LabelledTexts",
     "Layout",
+    "PredictionBatch",
     "prediction_batches",
     "prepare_fit",
 ]
@@ -37,10 +40,28 @@ class LabelledTexts:
 
 
 @dataclass(frozen=True, slots=True)
+class PredictionBatch:
+    """Texts to predict at once.
+
+    `rows` (n,) are their positions in the part, `token_ids` is a tensor (m, length) int32 whose
+    rows from n on are empty; `shape` is (m, length).
+    """
+
+    rows: npt.NDArray[np.intp]
+    token_ids: Any
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Give the shape, which is that of a compiled program."""
+        m, length = self.token_ids.shape
+        return m, length
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationPart:
     """Texts to predict, see `prediction_batches`, and their class numbers (n,) int32."""
 
-    batches: tuple[Bucket, ...]
+    batches: tuple[PredictionBatch, ...]
     labels: npt.NDArray[np.int32]
 
 
@@ -148,14 +169,10 @@ def prepare_fit(
     )  # fmt: skip
 
 
-def prediction_batches(texts: EncodedTexts, edges: Sequence[int]) -> tuple[Bucket, ...]:
+def prediction_batches(texts: EncodedTexts, edges: Sequence[int]) -> tuple[PredictionBatch, ...]:
     """Cut texts into batches that are always full, so that a text's company changes nothing.
 
-    Returns
-    -------
-    tuple of Bucket
-        At most n `rows` each; `token_ids` is (n, length), with empty texts behind the last row.
-        n follows from the length alone.
+    How many rows a batch is filled up to follows from its length alone.
     """
     batches = []
     for bucket in make_buckets(texts, edges):
@@ -165,7 +182,7 @@ def prediction_batches(texts: EncodedTexts, edges: Sequence[int]) -> tuple[Bucke
             token_ids = bucket.token_ids[start : start + n]
             filled = np.zeros((n, length), np.int32)
             filled[: len(token_ids)] = token_ids
-            batches.append(Bucket(bucket.rows[start : start + n], filled))
+            batches.append(PredictionBatch(bucket.rows[start : start + n], tf.constant(filled)))
     return tuple(batches)
 
 

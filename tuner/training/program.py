@@ -21,7 +21,7 @@ from tuner.models.embedding import TokenEmbedding
 from tuner.models.shape import ModelShape
 from tuner.training.adam import Adam, TouchedRows
 from tuner.training.batches import Batches
-from tuner.training.buckets import Bucket
+from tuner.training.data import PredictionBatch
 from tuner.training.loss import cross_entropy
 
 __all__ = ["Hyperparameters", "Program", "program_for"]
@@ -80,6 +80,8 @@ class Program:
         self.seconds_per_step: dict[tuple[int, int], float] = {}
         self._train: dict[int, Any] = {}
         self._predict = tf.function(self._predict_batch, jit_compile=True, autograph=False)
+        self._predict_shape: dict[tuple[int, ...], Any] = {}
+        self._pool = ThreadPoolExecutor(threads())
         self._kept: dict[str, Any] = {}
 
     # -- training -----------------------------------------------------------------------------
@@ -225,7 +227,7 @@ class Program:
         self.n_traces += 1
         return tf.nn.softmax(self.classifier(token_ids))
 
-    def probabilities(self, batches: Sequence[Bucket], n: int) -> npt.NDArray[np.float32]:
+    def probabilities(self, batches: Sequence[PredictionBatch], n: int) -> npt.NDArray[np.float32]:
         """Predict all rows of a part.
 
         Parameters
@@ -242,17 +244,17 @@ class Program:
         """
         out = np.zeros((n, self.classifier.shape.n_classes), np.float32)
 
-        def predict(batch: Bucket) -> None:
-            out[batch.rows] = self._predict(batch.token_ids).numpy()[: len(batch.rows)]
+        def predict(batch: PredictionBatch) -> None:
+            probabilities = self._predict_shape[batch.shape](batch.token_ids)
+            out[batch.rows] = probabilities.numpy()[: len(batch.rows)]
 
         with self._watched():
-            first = {batch.token_ids.shape: batch for batch in batches}
-            for batch in first.values():  # what has to be traced is traced in this thread
+            new = {b.shape: b for b in batches if b.shape not in self._predict_shape}
+            for shape, batch in new.items():  # traced and compiled in this thread, once
+                self._predict_shape[shape] = self._predict.get_concrete_function(batch.token_ids)
                 predict(batch)
-            others = [batch for batch in batches if batch is not first[batch.token_ids.shape]]
             # A lookup of embeddings keeps one core busy, so batches take a core each.
-            with ThreadPoolExecutor(threads()) as pool:
-                list(pool.map(predict, others))
+            list(self._pool.map(predict, batches))
         return out
 
     # -- the best weights of a trial ----------------------------------------------------------
