@@ -29,6 +29,14 @@ def harden_sqlite(engine: sqlalchemy.Engine, path: Path, shown: str) -> None:
     """
     file = _identity(path)
 
+    def look() -> None:
+        if _identity(path) != file:
+            raise StorageError(f"{shown}: the file was deleted or replaced while it was in use.")
+
+    @sqlalchemy.event.listens_for(engine, "do_connect")
+    def _on_opening(*_: object) -> None:
+        look()  # SQLite would make an empty one
+
     @sqlalchemy.event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver's own BEGIN off; ours comes below
@@ -38,8 +46,7 @@ def harden_sqlite(engine: sqlalchemy.Engine, path: Path, shown: str) -> None:
 
     @sqlalchemy.event.listens_for(engine, "begin")
     def _on_begin(connection: Any) -> None:
-        if _identity(path) != file:
-            raise StorageError(f"{shown}: the file was deleted or replaced while it was in use.")
+        look()
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     engine.dispose()  # connections opened before the listeners

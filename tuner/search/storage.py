@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -41,6 +42,7 @@ __all__ = [
 
 BUSY_TIMEOUT_SECONDS = 60
 PROBE_TIMEOUT_SECONDS = 5
+VISITOR_SECONDS = 5.0
 SCHEMA_SECONDS = 90.0  # while another process makes the tables
 _SQLITE_MAGIC = b"SQLite format 3"
 # Of Optuna's schema; another program's database may well have a table named `studies`.
@@ -343,9 +345,11 @@ def close_storage(storage: RDBStorage) -> None:
 def cached_storage(url: str) -> Iterator[BaseStorage]:
     """Open a storage behind Optuna's cache of finished trials, for the dashboard.
 
-    It may write what its user asks for (notes, deletions) where the file can be written.
+    A visitor waits for a few seconds only where the database is away. It may write what its user
+    asks for (notes, deletions) where the file can be written.
     """
     storage = _open_existing(parse_url(url), url, for_writing=True)
+    storage.endurance = replace(storage.endurance, outage_seconds=VISITOR_SECONDS)
     try:
         yield optuna.storages.get_storage(storage)
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tuner.errors import ConfigError
 from tuner.search import artifact_store, cached_storage, storage_errors
+from tuner.service.dashboard_failures import answering, short_failures
 from tuner.service.door import Access, Door, hear_proxies
 
 __all__ = ["serve_dashboard"]
@@ -52,7 +53,11 @@ def serve_dashboard(
     host = access.address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The cache makes a refresh read only what is new.
-    with storage_errors(storage_url), cached_storage(storage_url) as storage:
+    with (
+        storage_errors(storage_url),
+        short_failures(storage_url),
+        cached_storage(storage_url) as storage,
+    ):
         try:
             listener = socket.create_server((host, port), family=family)
         except OSError as error:
@@ -62,8 +67,9 @@ def serve_dashboard(
         with listener:
             store = None if artifacts is None else artifact_store(artifacts)
             dashboard = optuna_dashboard.wsgi(storage, artifact_store=store)
+            dashboard.catchall = False  # it would print the stack
             server = waitress.create_server(
-                hear_proxies(Door(dashboard, access), access.proxies),
+                hear_proxies(Door(answering(dashboard, storage_url), access), access.proxies),
                 sockets=[listener],
                 threads=8,
                 ident="tuner",

@@ -1,10 +1,13 @@
 import socket
+from wsgiref.util import setup_testing_defaults
 
+import optuna_dashboard
 import pytest
 
 from tuner.errors import ConfigError
-from tuner.search import close_storage, open_storage
+from tuner.search import cached_storage, close_storage, open_storage
 from tuner.service import serve_dashboard
+from tuner.service.dashboard_failures import answering, short_failures
 from tuner.service.door import decide_access
 
 
@@ -29,3 +32,25 @@ def test_artifacts_must_be_a_folder(tmp_path):
             ready=print,
             artifacts=tmp_path / "none",
         )
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/studies", "500"), ("/csv/0", "503")])
+def test_storage_that_fails_is_one_line_in_the_log(tmp_path, caplog, path, status):
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    close_storage(open_storage(url, create=True))
+    environ = {"PATH_INFO": path}
+    setup_testing_defaults(environ)
+    answers = []
+
+    with cached_storage(url) as storage, short_failures(url):
+        dashboard = optuna_dashboard.wsgi(storage)
+        dashboard.catchall = False
+        (tmp_path / "a.db").unlink()
+        answering(dashboard, url)(environ, lambda status, *_: answers.append(status))
+
+    assert answers[0].startswith(status)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{url}: the file was deleted or replaced while it was in use."
+    ]
+    assert "Traceback" not in caplog.text
+    assert 'File "' not in caplog.text
