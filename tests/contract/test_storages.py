@@ -13,7 +13,16 @@ from optuna.trial import TrialState
 from tests.fake_trainer import NoStore, Quiet, run_fake, value_of
 from tuner.config import apply_params, load_settings
 from tuner.errors import ConfigError, Interrupted, TooManyFailures, TrialFailed
-from tuner.search import Search, close_storage, list_studies, open_storage, read_trials
+from tuner.search import (
+    Search,
+    StudyTerms,
+    close_storage,
+    list_studies,
+    open_storage,
+    open_studies,
+    read_trials,
+)
+from tuner.search.enduring import EnduringStorage
 from tuner.search.owner import claiming_owner
 from tuner.search.storage import parse_url
 
@@ -162,6 +171,20 @@ def test_database_with_another_programs_table_of_the_same_name_is_refused_in_one
 
     assert sqlalchemy.inspect(engine).get_table_names() == ["studies"]
     engine.dispose()
+
+
+def test_studies_that_need_trials_are_found_without_reading_their_trials(url, monkeypatch):
+    for name, total, closed in (("done", 2, ""), ("open", 3, ""), ("closed", 3, "timeout")):
+        study = search(url, name=name)
+        study.set_terms(StudyTerms(total, "folder", "", {}, closed=closed))
+        run(study, 2)
+
+    def read(*_):
+        raise AssertionError("a worker would read all of ten thousand trials for each of its own")
+
+    monkeypatch.setattr(EnduringStorage, "_get_trials", read)
+
+    assert open_studies(url) == ["open"]
 
 
 def test_study_made_by_another_program_is_left_alone(url):

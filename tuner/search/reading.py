@@ -90,8 +90,7 @@ def open_studies(storage_url: str) -> list[str]:
             terms = read_terms(study.user_attrs)
             if terms is None or terms.closed:
                 continue
-            trials = storage.get_all_trials(study._study_id, deepcopy=False, states=_FINISHED)
-            if len(trials) < terms.total:
+            if storage.count_trials(study._study_id, _FINISHED) < terms.total:
                 found.append(study.study_name)
         return found
     finally:

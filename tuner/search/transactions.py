@@ -23,7 +23,15 @@ from tuner.errors import TrialTaken
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
-__all__ = ["Beat", "Propose", "beats", "claim_trial", "close_trial", "finish_trial"]
+__all__ = [
+    "Beat",
+    "Propose",
+    "beats",
+    "claim_trial",
+    "close_trial",
+    "count_trials",
+    "finish_trial",
+]
 
 _TAKING_A_SLOT = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 _RUNG = "completed_rung_"
@@ -237,6 +245,15 @@ def _waiting(trial: FrozenTrial, attributes: Mapping[str, Any]) -> FrozenTrial:
     )
     waiting.intermediate_values = dict(trial.intermediate_values)
     return waiting
+
+
+def count_trials(session: Any, study_id: int, states: Sequence[TrialState]) -> int:
+    """Count a study's trials in these states."""
+    count = sqlalchemy.func.count(models.TrialModel.trial_id)
+    found = session.query(count).filter(
+        models.TrialModel.study_id == study_id, models.TrialModel.state.in_(states)
+    )
+    return int(found.scalar())
 
 
 def beats(session: Any, study_id: int) -> list[Beat]:
