@@ -171,6 +171,34 @@ def test_grown_study_continues_and_warns_that_the_test_has_been_read(finished, t
     assert best["test"]["reads"] in (1, 2)
 
 
+def test_missing_sealed_test_is_noticed_before_a_trial_runs(finished, tmp_path):
+    folder, _ = finished
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    (copy / "runs" / "s" / "sealed" / "test.jsonl").unlink()
+
+    refused = run_tuner("optimize", "--data", str(copy / "reviews.csv"), "--trials", "9", *SMALL,
+                        "--study-name", "s", cwd=copy)  # fmt: skip
+
+    assert refused.returncode == 3, refused.stderr
+    assert "the sealed test part of this study is missing" in refused.stderr
+    assert "trial 4" not in refused.stderr
+
+
+@pytest.mark.parametrize("content", ["[]", '{"schema": 1}', '{"sch'])
+def test_best_params_of_another_kind_are_written_anew(finished, tmp_path, content):
+    folder, _ = finished
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    (copy / "runs" / "s" / "best_params.json").write_text(content)
+
+    result = optimize(copy / "reviews.csv", "--study-name", "s", cwd=copy)
+
+    assert result.returncode == 0, result.stderr
+    again, before = best_params(copy), best_params(folder)
+    assert (again["trial"], again["test"]) == (before["trial"], before["test"])
+
+
 def test_another_output_is_refused_before_a_trial_runs(finished, tmp_path):
     folder, _ = finished
     storage = f"sqlite:///{tmp_path / 'copy.db'}"

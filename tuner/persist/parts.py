@@ -55,7 +55,9 @@ def read_documents_file(path: Path) -> tuple[Document, ...]:
         # By "\n" alone: texts may hold other line separators.
         lines = path.read_text(encoding="utf-8").split("\n")
         return tuple(Document(**json.loads(line)) for line in lines if line)
-    except (OSError, ValueError, TypeError) as error:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+    except (ValueError, TypeError) as error:
         reason = str(error).rstrip(".")
         raise DataError(f"{path}: cannot be read as a part of a split: {reason}.") from error
 
@@ -162,17 +164,26 @@ class SealedTest:
     def entries(self) -> list[dict[str, Any]]:
         """Give the ledger, one row a reading."""
         try:
-            lines = self._ledger.read_text(encoding="utf-8").splitlines()
+            lines = self._ledger.read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
             return []
         entries = []
-        for line in lines:
+        for line in filter(None, lines):
             try:
-                entries.append(json.loads(line))
+                entry = json.loads(line)
             except ValueError:
-                # A row torn by a crash: the reading it announced may have happened.
-                entries.append({"damaged": line})
+                entry = None
+            # A row torn by a crash: the reading it announced may have happened.
+            entries.append(entry if _is_entry(entry) else {"damaged": line})
         return entries
+
+    def check(self) -> None:
+        """Raise `DataError` if the test part is not there, without reading it."""
+        if not self._test.is_file():
+            raise DataError(
+                f"{self._test}: the sealed test part of this study is missing. Put it back, or "
+                "begin another study with --study-name."
+            )
 
     @property
     def reads(self) -> int:
@@ -195,6 +206,11 @@ class SealedTest:
                 self._write_entry(models)
         return read_documents_file(self._test)
 
+    def _is_torn(self) -> bool:
+        """Say whether the last row has no end, so that another one would be lost in it."""
+        content = self._ledger.read_bytes()
+        return bool(content) and not content.endswith(b"\n")
+
     def _write_entry(self, models: Mapping[str, str]) -> None:
         known = any(
             entry.get("models", {}).get("winner") == models["winner"] for entry in self.entries()
@@ -206,6 +222,12 @@ class SealedTest:
                 "models": dict(models),
             }
             with self._ledger.open("a", encoding="utf-8") as file:
+                if self._is_torn():
+                    file.write("\n")
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
+
+
+def _is_entry(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("models", {}), dict)

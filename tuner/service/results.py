@@ -235,14 +235,13 @@ class Results:
         )
 
     def read_best(self) -> dict[str, Any] | None:
-        """Read `best_params.json`; None where there is none."""
+        """Read `best_params.json`; None where there is none, or what is there is none."""
         try:
-            content: dict[str, Any] = json.loads(
-                (self.folder / "best_params.json").read_text("utf-8")
-            )
-        except (OSError, ValueError):
+            content = json.loads((self.folder / "best_params.json").read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
             return None
-        return content
+        is_whole = isinstance(content, dict) and {"outcome", "trials", "test"} <= content.keys()
+        return content if is_whole else None
 
     def write_report(self, content: Mapping[str, Any]) -> None:
         """Write `report.json`."""

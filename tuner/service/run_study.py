@@ -128,6 +128,7 @@ def run_study(
         written = results.read_best()
         if finished >= total and _is_final(written, finished, confirmation):
             return StudyResult("nothing to do", plan.folder, written or {}, results.findings)
+        results.sealed.check()
         _say_where_it_stands(plan, search, results, total)
         if finished < total:
             # Before the first trial, so that a setting that cannot work ends the run, not a trial.

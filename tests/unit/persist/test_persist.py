@@ -72,6 +72,20 @@ def test_torn_ledger_row_counts_as_a_reading(parts_folder):
 
     assert sealed.reads == 1
 
+    sealed.open({"winner": "w1"})
+    sealed.open({"winner": "w1"})
+    assert sealed.reads == 2
+
+
+@pytest.mark.parametrize("row", ["3", '"x"', '{"models": 3}'])
+def test_ledger_row_of_another_kind_counts_as_a_reading(parts_folder, row):
+    sealed = SealedTest(parts_folder)
+    (parts_folder / "sealed" / "ledger.jsonl").write_text(f"{row}\n")
+
+    sealed.open({"winner": "w1"})
+
+    assert sealed.reads == 2
+
 
 def test_damaged_blob_counts_as_absent(tmp_path):
     blobs = FolderBlobs(tmp_path)
