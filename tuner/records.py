@@ -195,6 +195,16 @@ class TrialRecord:
         return self.state == "failed" and bool(self.attributes.get("retried"))
 
     @property
+    def compile_seconds(self) -> float:
+        """What compiling took of `seconds`; only the first trial of a program does it."""
+        return float((self.attributes.get("seconds") or {}).get("compile", 0.0))
+
+    @property
+    def working_seconds(self) -> float:
+        """What it took but for compiling: what another one like it will take."""
+        return max(0.0, (self.seconds or 0.0) - self.compile_seconds)
+
+    @property
     def is_set_aside(self) -> bool:
         """Whether its guarded process died so often in one epoch that it runs no more."""
         return self.state == "failed" and bool(self.attributes.get("set_aside"))

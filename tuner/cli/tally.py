@@ -61,13 +61,13 @@ class Tally:
                 self.last_failure = trial
             return False
         if trial.seconds is not None:
-            self._seconds.append(trial.seconds)
+            self._seconds.append(trial.working_seconds)
         if trial.state == "pruned":
             self.pruned += 1
             return False
         self.complete += 1
         if trial.seconds is not None:
-            self._seconds_complete.append(trial.seconds)
+            self._seconds_complete.append(trial.working_seconds)
         is_better = trial.value is not None and (
             self.best is None or self._sign * trial.value > self._sign * (self.best.value or 0.0)
         )
@@ -84,10 +84,10 @@ class Tally:
     def seconds_left(self) -> float:
         """Estimate for all that is left; infinite before the second trial.
 
-        By the mean of the last 20 trials, and for the confirmation, where nothing is pruned, by
-        that of the last 20 complete ones.
+        By the mean of the last 20 trials but for what compiling took, and for the confirmation,
+        where nothing is pruned, by that of the last 20 complete ones.
         """
-        # The first trial compiles the programs, so it tells little about the others.
+        # The first trial loads what the others find there, so it tells little about them.
         recent = self._seconds[1:][-20:]
         if not recent:
             return math.inf

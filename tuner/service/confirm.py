@@ -209,7 +209,7 @@ def _say_cost(
     progress: ConfirmationProgress,
 ) -> None:
     n_runs = runs_needed(len(candidates), plan.seeds)
-    seconds = statistics.fmean(trial.seconds or 0.0 for trial in candidates)
+    seconds = statistics.fmean(trial.working_seconds for trial in candidates)
     seconds_left = max(0, n_runs - n_done) * seconds
     how = "fresh seeds" if kind == "seeds" else "fresh seeds, by cross-validation"
     _log.info(

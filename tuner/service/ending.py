@@ -69,7 +69,7 @@ def ends_early_rule(
         ahead = _seconds_ahead(complete, confirmation, direction)
         if trains_elsewhere or len(complete) == n_earlier:
             # This process has no program yet. Folds need none of their own.
-            ahead += max(map(_compiling, complete), default=0.0)
+            ahead += max((trial.compile_seconds for trial in complete), default=0.0)
         # One trial is run whatever it takes: without it there is no result.
         if complete and now + ahead + cost.seconds(trials) >= limits.deadline:
             return "budget"
@@ -87,24 +87,18 @@ def _seconds_ahead(
 ) -> float:
     """Estimate one more trial and the confirmation, from the complete trials.
 
-    The trial at what the longest of the last 20 took, the confirmation at what the trials that
+    The trial at what the longest of the last 20 took, with as much compiling as any of them but
+    the study's first did, the confirmation at what the trials that
     would enter it took; 0 before the first one.
     """
     if not complete:
         return 0.0
-    one_more = max(_seconds(trial) for trial in complete[-RECENT:])
+    one_more = max(trial.working_seconds for trial in complete[-RECENT:])
+    # Where later trials compiled too, for another backbone or depth, the next one may do so.
+    one_more += max((trial.compile_seconds for trial in complete[1:][-RECENT:]), default=0.0)
     if confirmation is None:
         return one_more
     best = top_trials(complete, direction, confirmation.top)
     # One more trial may be one more contender.
     n_runs = runs_needed(min(confirmation.top, len(best) + 1), confirmation.seeds)
-    return one_more + n_runs * statistics.fmean(_seconds(trial) for trial in best)
-
-
-def _seconds(trial: TrialRecord) -> float:
-    """Give what the trial took but for compiling, which the first one of its shape does."""
-    return max(0.0, (trial.seconds or 0.0) - _compiling(trial))
-
-
-def _compiling(trial: TrialRecord) -> float:
-    return float((trial.attributes.get("seconds") or {}).get("compile", 0.0))
+    return one_more + n_runs * statistics.fmean(trial.working_seconds for trial in best)

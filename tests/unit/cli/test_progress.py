@@ -1,6 +1,7 @@
 import io
 import logging
 import signal
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -38,6 +39,15 @@ def test_time_left_counts_the_confirmation_at_the_price_of_whole_trials():
         tally.add(trial)
 
     assert tally.seconds_left == 1 * 3.0 + 3 * 5.0
+
+
+def test_time_left_does_not_count_compiling_which_is_done_once_a_program():
+    tally = Tally(10, "macro_f1", "maximize")
+    for number in range(3):
+        trial = record(number, value=0.5, seconds=9.0)
+        tally.add(replace(trial, attributes={"seconds": {"compile": 7.0}}))
+
+    assert tally.seconds_left == 7 * 2.0
 
 
 def test_time_left_counts_what_comes_after_the_confirmation(lines):

@@ -76,6 +76,13 @@ def test_budget_leaves_room_for_one_more_trial_the_confirmation_and_the_end(
     assert outcome(seconds) == "budget"
 
 
+def test_another_backbone_that_was_compiled_lets_the_next_trial_be_one_that_compiles():
+    found = [trial(0, 30.0, compiling=20.0), trial(1, 22.0, compiling=12.0), trial(2, 10.0)]
+
+    assert rule_for(Clock(), budget=10 + 12 + 1, confirmation=None)(found) is None
+    assert rule_for(Clock(), budget=10 + 12, confirmation=None)(found) == "budget"
+
+
 def test_one_more_trial_is_one_more_contender():
     """One trial and the next one: 2 contenders, 5 seeds each."""
     plan = ConfirmationPlan(5, 5)
