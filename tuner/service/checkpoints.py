@@ -14,7 +14,7 @@ from tuner.errors import CheckpointError
 from tuner.persist import BlobStore, pack_arrays, unpack_arrays
 from tuner.records import TrialState
 
-__all__ = ["CHECKPOINT", "BlobCheckpoint", "SaveCost"]
+__all__ = ["CHECKPOINT", "BlobCheckpoint", "SaveCost", "origin_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +24,16 @@ CHECKPOINT = "checkpoint"
 _ABOUT = "about"
 _CHEAP = 0.02  # of an epoch's time: a state that is stored faster is stored after every epoch
 _SHARE_MAX = 0.05  # of a trial's time that may go into storing any others
+
+
+def origin_of(key: str) -> int | None:
+    """Give the original trial whose state lies under a key; None where none does.
+
+    >>> origin_of("checkpoint-12-1"), origin_of("parts-0f")
+    (12, None)
+    """
+    name, _, rest = key.partition("-")
+    return int(rest.partition("-")[0]) if name == CHECKPOINT else None
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tuner.persist import BlobStore, FolderBlobs, pack_arrays
 from tuner.records import TrialOutcome, TrialRecord
 from tuner.search import Search, StudyTerms, top_trials
-from tuner.service.checkpoints import BlobCheckpoint, SaveCost
+from tuner.service.checkpoints import BlobCheckpoint, SaveCost, origin_of
 
 __all__ = ["CHECKPOINT_SECONDS", "BlobTrials", "study_blobs"]
 
@@ -67,7 +67,8 @@ class BlobTrials:
     def drop_weights(self, trials: Sequence[TrialRecord], direction: str) -> None:
         """Let go what can no longer win the confirmation, nor be compared with its winner.
 
-        The weights of the `n_kept` best trials, of trial 0 and of running trials stay.
+        The weights of the `n_kept` best trials, of trial 0 and of running trials stay. States of
+        finished trials go, which a worker that was killed or robbed has left.
         """
         kept_trials = [
             *(trial for trial in trials if trial.origin == 0),
@@ -80,3 +81,7 @@ class BlobTrials:
             # A running trial's weights lie here before it is told; they may yet win.
             if trial.state != "running" and digest in known and digest not in kept:
                 self._blobs.delete(str(digest))
+        finished = {trial.origin for trial in trials if trial.state in ("complete", "pruned")}
+        for key in known:
+            if origin_of(key) in finished:
+                self._blobs.delete(key)

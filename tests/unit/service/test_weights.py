@@ -33,6 +33,17 @@ def test_the_best_trial_0_and_running_ones_keep_theirs(tmp_path, n_kept, stay):
     assert blobs.keys() == stay
 
 
+def test_states_that_a_killed_worker_left_of_finished_trials_are_let_go(tmp_path):
+    blobs = FolderBlobs(tmp_path)
+    trials = [trial(0, 0.5), trial(10, None, "pruned"), trial(1, None, "running")]
+    for key in ("checkpoint-0-1", "checkpoint-10-2", "checkpoint-1-1", "parts-0f", "w0"):
+        blobs.put(key, b"")
+
+    BlobTrials(blobs, n_kept=1).drop_weights(trials, "maximize")
+
+    assert blobs.keys() == ["checkpoint-1-1", "parts-0f", "w0"]
+
+
 @pytest.mark.parametrize(("n_better", "is_stored"), [(0, True), (1, True), (2, False)])
 def test_weights_that_can_no_longer_win_are_not_written(tmp_path, n_better, is_stored):
     blobs = FolderBlobs(tmp_path)
