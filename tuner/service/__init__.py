@@ -11,7 +11,8 @@ from tuner.service.label_suspects import suspects_csv
 from tuner.service.local_workers import PARENT_VARIABLE
 from tuner.service.plan import StudyPlan, plan_study
 from tuner.service.replay import replay_trial
-from tuner.service.run_study import StudyResult, run_study, submit_study
+from tuner.service.run_study import StudyResult, run_study
+from tuner.service.submit import submit_study
 from tuner.service.worker import run_worker
 
 __all__ = [

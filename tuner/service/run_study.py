@@ -16,13 +16,12 @@ from tuner.cores import cores
 from tuner.errors import Interrupted
 from tuner.evaluation import runs_needed
 from tuner.isolation import PipelineRecipe
-from tuner.persist import Cache, probe_folder, read_parts
-from tuner.pipeline import Pipeline, StudyTrials
+from tuner.persist import probe_folder
+from tuner.pipeline import StudyTrials
 from tuner.records import (
     ConfirmationProgress,
     Finding,
     Progress,
-    SearchParts,
     StopRequested,
     StudyProgress,
 )
@@ -30,28 +29,23 @@ from tuner.search import (
     BlobPlace,
     EndsEarly,
     Search,
-    StudyTerms,
-    mask,
     storage_errors,
     why_none_pruned,
 )
 from tuner.service.check_settings import check_weights_kept
-from tuner.service.collect import read_findings, store_parts
 from tuner.service.conclude import conclude
 from tuner.service.confirm import Confirmation, ConfirmationPlan, confirm
 from tuner.service.confirmation_clock import ConfirmationClock
 from tuner.service.ending import Limits, ends_early_rule
 from tuner.service.ending_cost import rehearse
+from tuner.service.opened_study import open_results, open_search
 from tuner.service.plan import StudyPlan
 from tuner.service.results import Results
 from tuner.service.runners import Runner, runners
-from tuner.service.shared_parts import parts_digest, share_parts
-from tuner.service.versions import code_identity, versions
 from tuner.service.watch import Workers, run_with_workers
 from tuner.service.watchers import Watchers
-from tuner.service.weights import study_blobs
 
-__all__ = ["StudyResult", "run_study", "submit_study"]
+__all__ = ["StudyResult", "run_study"]
 
 _log = logging.getLogger(__name__)
 
@@ -119,9 +113,9 @@ def run_study(
     # Before the study is made: one without a place for its results would stay behind, empty.
     check_weights_kept(plan.settings, confirmation)
     probe_folder(plan.folder)
-    with storage_errors(plan.storage_url), closing(_open_search(plan)) as search:
+    with storage_errors(plan.storage_url), closing(open_search(plan)) as search:
         search.heed(stop_requested)
-        results = _open_results(plan, search, total=total, blobs=blobs)
+        results = open_results(plan, search, total=total, blobs=blobs)
         results.check_weights(search.best())
         opened()
         finished = search.counts()["finished"]
@@ -179,14 +173,6 @@ def _runs(confirmation: ConfirmationPlan | None, total: int) -> int:
     return runs_needed(min(confirmation.top, total), confirmation.seeds)
 
 
-def submit_study(plan: StudyPlan, *, total: int, blobs: BlobPlace) -> dict[str, int]:
-    """Register a study for workers, its data split and sealed; give the counts of its trials."""
-    probe_folder(plan.folder)
-    with storage_errors(plan.storage_url), closing(_open_search(plan)) as search:
-        _open_results(plan, search, total=total, blobs=blobs)
-        return search.counts()
-
-
 def _confirm(
     search: Search,
     results: Results,
@@ -213,53 +199,6 @@ def _confirm(
     except Interrupted:
         results.write_tables(search.trials(), outcome="interrupted")
         raise
-
-
-def _open_search(plan: StudyPlan) -> Search:
-    return Search(
-        plan.settings,
-        fingerprint=plan.sources.fingerprint,
-        storage_url=plan.storage_url,
-        study_name=plan.name,
-    )
-
-
-def _open_results(plan: StudyPlan, search: Search, *, total: int, blobs: BlobPlace) -> Results:
-    if plan.collected is not None:
-        store_parts(plan.folder, plan.collected, plan.settings)
-    parts = read_parts(plan.folder)
-    terms = _open_to_workers(search, parts, total=total, blobs=blobs)
-    cache = Cache(plan.output / "cache")
-    return Results(
-        plan.folder,
-        study=plan.name,
-        settings=plan.settings,
-        parts=parts,
-        findings=read_findings(plan.folder),
-        storage=mask(plan.storage_url),
-        pipeline=Pipeline(parts, cache, processes=cores()),
-        read_trials=search.trials,
-        blobs=study_blobs(search, terms, plan.folder),
-    )
-
-
-def _open_to_workers(
-    search: Search, parts: SearchParts, *, total: int, blobs: BlobPlace
-) -> StudyTerms:
-    """Write down what workers go by; the place of the blobs stays as it was first chosen."""
-    before = search.terms()
-    terms = StudyTerms(
-        total=total,
-        blobs=blobs if before is None else before.blobs,
-        parts_digest=parts_digest(parts),
-        code=code_identity(),
-        weights_kept=search.settings.workers.weights_kept,
-    )
-    if terms.blobs == "database":
-        share_parts(parts, search.table_blobs())
-    search.about = versions()
-    search.set_terms(terms)
-    return terms
 
 
 def _say_where_it_stands(plan: StudyPlan, search: Search, results: Results, total: int) -> None:

@@ -1,0 +1,66 @@
+"""A study opened by whoever starts it: its search in the storage, its results in their folder."""
+
+from __future__ import annotations
+
+from tuner.cores import cores
+from tuner.persist import Cache, read_parts
+from tuner.pipeline import Pipeline
+from tuner.records import SearchParts
+from tuner.search import BlobPlace, Search, StudyTerms, mask
+from tuner.service.collect import read_findings, store_parts
+from tuner.service.plan import StudyPlan
+from tuner.service.results import Results
+from tuner.service.shared_parts import parts_digest, share_parts
+from tuner.service.versions import code_identity, versions
+from tuner.service.weights import study_blobs
+
+__all__ = ["open_results", "open_search"]
+
+
+def open_search(plan: StudyPlan) -> Search:
+    """Create or continue the study of a plan."""
+    return Search(
+        plan.settings,
+        fingerprint=plan.sources.fingerprint,
+        storage_url=plan.storage_url,
+        study_name=plan.name,
+    )
+
+
+def open_results(plan: StudyPlan, search: Search, *, total: int, blobs: BlobPlace) -> Results:
+    """Store the parts where they are new, open the study to workers, and give its results."""
+    if plan.collected is not None:
+        store_parts(plan.folder, plan.collected, plan.settings)
+    parts = read_parts(plan.folder)
+    terms = _open_to_workers(search, parts, total=total, blobs=blobs)
+    cache = Cache(plan.output / "cache")
+    return Results(
+        plan.folder,
+        study=plan.name,
+        settings=plan.settings,
+        parts=parts,
+        findings=read_findings(plan.folder),
+        storage=mask(plan.storage_url),
+        pipeline=Pipeline(parts, cache, processes=cores()),
+        read_trials=search.trials,
+        blobs=study_blobs(search, terms, plan.folder),
+    )
+
+
+def _open_to_workers(
+    search: Search, parts: SearchParts, *, total: int, blobs: BlobPlace
+) -> StudyTerms:
+    """Write down what workers go by; the place of the blobs stays as it was first chosen."""
+    before = search.terms()
+    terms = StudyTerms(
+        total=total,
+        blobs=blobs if before is None else before.blobs,
+        parts_digest=parts_digest(parts),
+        code=code_identity(),
+        weights_kept=search.settings.workers.weights_kept,
+    )
+    if terms.blobs == "database":
+        share_parts(parts, search.table_blobs())
+    search.about = versions()
+    search.set_terms(terms)
+    return terms
