@@ -24,7 +24,7 @@ from tuner.search import (
 )
 from tuner.search.enduring import EnduringStorage
 from tuner.search.owner import claiming_owner
-from tuner.search.storage import parse_url
+from tuner.search.urls import parse_url
 
 OPENED = []
 

@@ -22,15 +22,13 @@ from tuner.search.stopping import is_flat
 from tuner.search.storage import (
     cached_storage,
     close_storage,
-    default_url,
-    mask,
     open_storage,
-    parse_url,
     probe_storage,
     storage_errors,
 )
 from tuner.search.study import EndsEarly, Search
 from tuner.search.terms import BlobPlace, StudyTerms
+from tuner.search.urls import default_url, mask, parse_url
 
 __all__ = [
     "BlobPlace",

@@ -12,7 +12,7 @@ from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from tuner.search.enduring import EnduringStorage
-from tuner.search.storage import named_lock
+from tuner.search.locks import named_lock
 
 __all__ = ["TableBlobs", "drop_orphans", "has_blobs"]
 

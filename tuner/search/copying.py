@@ -15,8 +15,9 @@ from tuner.search.blob_table import TableBlobs, has_blobs
 from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
 from tuner.search.ranking import best_trial
-from tuner.search.storage import close_storage, mask, open_storage
+from tuner.search.storage import close_storage, open_storage
 from tuner.search.terms import read_terms
+from tuner.search.urls import mask
 
 __all__ = ["CopiedStudy", "copy_studies"]
 

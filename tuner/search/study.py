@@ -27,6 +27,7 @@ from tuner.search.freeze import freeze
 from tuner.search.grid import Grid
 from tuner.search.heartbeat import Heartbeat
 from tuner.search.identity import stored_settings, write_or_compare
+from tuner.search.locks import named_lock
 from tuner.search.objective import RunTrial, TrialStore
 from tuner.search.owner import claiming_owner, is_dead
 from tuner.search.pruner import build_pruner
@@ -36,7 +37,7 @@ from tuner.search.retries import retry_attributes
 from tuner.search.sampler import build_sampler
 from tuner.search.space import default_params, distributions
 from tuner.search.stopwatch import Stopwatch
-from tuner.search.storage import close_storage, named_lock, open_storage
+from tuner.search.storage import close_storage, open_storage
 from tuner.search.terms import StudyTerms, read_terms, write_terms
 
 __all__ = ["EndsEarly", "Search"]

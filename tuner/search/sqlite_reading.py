@@ -1,0 +1,120 @@
+"""A SQLite file before it is opened: is it one, what is in it, and may it be written."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+from tuner.errors import StorageError
+from tuner.search.urls import mask
+
+__all__ = [
+    "BUSY_TIMEOUT_SECONDS",
+    "connect_reader",
+    "is_writable",
+    "prepare_file",
+    "readable_address",
+    "refuse_other_files",
+]
+
+BUSY_TIMEOUT_SECONDS = 60
+_MAGIC = b"SQLite format 3"
+
+
+def prepare_file(path: Path, url: str) -> None:
+    """Make the file where it is missing, and find out that it can be written.
+
+    Raises
+    ------
+    StorageError
+        If it cannot, or is no database.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_other_files(path, url)
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS)
+        try:
+            # Readers (the dashboard) and the writer do not block each other. Kept in the file.
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()
+        finally:
+            connection.close()
+    except OSError as error:
+        raise StorageError(f"{mask(url)}: cannot be written: {error.strerror}.") from error
+    except sqlite3.Error as error:
+        raise StorageError(f"{mask(url)}: cannot be written: {error}.") from error
+
+
+def refuse_other_files(path: Path, url: str) -> None:
+    """Raise `StorageError` if the file is there and is no SQLite database."""
+    try:
+        if path.exists() and path.stat().st_size:
+            with path.open("rb") as file:
+                if file.read(len(_MAGIC)) != _MAGIC:
+                    raise StorageError(f"{mask(url)}: the file is no SQLite database.")
+    except OSError as error:
+        raise StorageError(f"{mask(url)}: cannot be read: {error.strerror}.") from error
+
+
+def is_writable(path: Path) -> bool:
+    """Say whether the file, and what SQLite puts beside it, may be written."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def readable_address(path: Path, url: str) -> tuple[str, set[str]]:
+    """Give the address under which SQLite can read a file, and the tables in it.
+
+    Where the place can be written, SQLite may: a reader of a file with a write-ahead log puts two
+    files beside it, which only one that may write takes away again. Elsewhere it must not; and
+    where that log is empty, the file alone is the whole database and nothing else is needed.
+    """
+    modes = ["mode=rw"] if is_writable(path) else ["mode=ro"]
+    write_ahead_log = path.with_name(f"{path.name}-wal")
+    if not is_writable(path) and not (write_ahead_log.exists() and write_ahead_log.stat().st_size):
+        modes.append("mode=ro&immutable=1")
+    problem: sqlite3.Error | None = None
+    for mode in modes:
+        address = f"file:{quote(str(path.resolve()))}?{mode}"
+        try:
+            return address, _sqlite_tables(address)
+        except sqlite3.Error as error:
+            problem = error
+    raise StorageError(f"{mask(url)}: cannot be read: {problem}.") from problem
+
+
+def connect_reader(address: str) -> sqlite3.Connection:
+    """Open a connection that only reads, at an address of `readable_address`."""
+    connection = sqlite3.connect(
+        address, uri=True, timeout=BUSY_TIMEOUT_SECONDS, check_same_thread=False
+    )
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _sqlite_tables(address: str) -> set[str]:
+    """Give the names of the tables.
+
+    Another process that closes the database just now takes its write-ahead log away under a
+    reader, who sees an I/O error once.
+    """
+    for seconds in (0.05, 0.2, 0.8):
+        try:
+            return _table_names(address)
+        except sqlite3.OperationalError as error:
+            if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_IOERR"):
+                raise
+            time.sleep(seconds)
+    return _table_names(address)
+
+
+def _table_names(address: str) -> set[str]:
+    connection = connect_reader(address)
+    try:
+        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in rows}
+    finally:
+        connection.close()
