@@ -5,6 +5,7 @@ TRIALS ?= 100
 DATA ?= data
 TABLES ?= .
 BENCH ?= runs/bench
+TEST_PROCESSES ?= 2
 BIN := $(VENV)/bin
 
 .PHONY: quickstart install test test-browser lint bench bench-table chaos check lock clean
@@ -15,7 +16,7 @@ quickstart: $(VENV)/.installed ## Install, and search on the shipped reviews
 install: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev ## Install, and pass the tests
-	$(BIN)/python -m pytest -m "not browser"
+	$(BIN)/python -m pytest -m "not browser" -n $(TEST_PROCESSES) --dist loadfile
 
 test-browser: $(VENV)/.installed-dev ## Tests in Chromium (packages chromium, chromium-driver, fonts-noto-cjk)
 	$(BIN)/python -m pytest -m browser
