@@ -34,22 +34,38 @@ def status(
     Example: tuner status --storage sqlite:///runs/tuner.db
     """
     from tuner.cli.signals import interrupting_signals
-    from tuner.search import storage_errors
 
     url = default_storage(storage, output)
-    with storage_errors(url):
-        if not watch:
-            click.echo(_shown(url, study_name, as_json=as_json))
-            return
-        with interrupting_signals():
-            while True:
-                shown = _shown(url, study_name, as_json=as_json)
-                click.clear()
-                click.echo(shown)
-                time.sleep(_WATCH_SECONDS)
+    shown = _shown(url, study_name, as_json=as_json)
+    if not watch:
+        click.echo(shown)
+        return
+    with interrupting_signals():
+        while True:
+            click.clear()
+            click.echo(shown)
+            time.sleep(_WATCH_SECONDS)
+            shown = _shown_again(url, study_name, as_json=as_json)
+
+
+def _shown_again(url: str, study_name: str | None, *, as_json: bool) -> str:
+    """Give what is shown; who watches through the night goes on when the storage is back."""
+    from tuner.errors import StorageError
+
+    try:
+        return _shown(url, study_name, as_json=as_json)
+    except StorageError as error:
+        return json.dumps({"error": str(error)}) if as_json else str(error)
 
 
 def _shown(url: str, study_name: str | None, *, as_json: bool) -> str:
+    from tuner.search import storage_errors
+
+    with storage_errors(url):
+        return _read(url, study_name, as_json=as_json)
+
+
+def _read(url: str, study_name: str | None, *, as_json: bool) -> str:
     from tuner.search import list_studies, read_trials
 
     if study_name is not None:

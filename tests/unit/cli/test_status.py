@@ -8,8 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from tests.fake_trainer import NoStore, Quiet, run_fake
+from tuner.cli import status as status_module
 from tuner.cli.status import status
 from tuner.config import load_settings
+from tuner.errors import StorageError
 from tuner.search import Search, StudyTerms
 
 
@@ -85,3 +87,26 @@ def test_searched_study_waits_for_its_end_and_a_concluded_one_for_nothing(study,
     study.set_terms(StudyTerms(5, "folder", "", {}))
     work(study, 5)
     assert "the search is over" in shown(url)
+
+
+def test_who_watches_sees_that_the_storage_is_away_and_that_it_is_back(study, url, monkeypatch):
+    looks = iter(["there", "away", "there"])
+    read = status_module._read
+
+    def look(*arguments, **named):
+        if next(looks) == "away":
+            raise StorageError("the storage is away.")
+        return read(*arguments, **named)
+
+    pauses = iter([None, None])
+    monkeypatch.setattr(status_module, "_read", look)
+    monkeypatch.setattr(status_module.time, "sleep", lambda _: _next_or_ctrl_c(pauses))
+
+    text = shown(url, "--watch")
+
+    assert [line.split()[0] for line in text.splitlines()] == ["study", "s", "the", "study", "s"]
+
+
+def _next_or_ctrl_c(pauses):
+    if next(pauses, "end") == "end":
+        raise KeyboardInterrupt
