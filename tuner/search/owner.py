@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import uuid
@@ -13,19 +14,21 @@ import psutil
 
 __all__ = ["claiming_owner", "current_owner", "is_dead"]
 
+_MACHINE_ID = Path("/etc/machine-id")
 _PROC = Path("/proc")
 _BOOT_ID = _PROC / "sys/kernel/random/boot_id"
 _GONE = frozenset("ZX")  # ended, but its parent has not asked for it
 
 
 def current_owner() -> dict[str, Any]:
-    """Describe this process: host, boot, space of pids, pid, and when it started.
+    """Describe this process: host, machine, boot, space of pids, pid, and when it started.
 
     A pid alone is not enough: it is given out again after a while and after a restart, and
-    containers of one host have their own.
+    containers of one host have their own. Neither is the host's name: two may bear one.
     """
     return {
         "host": socket.gethostname(),
+        "machine": _machine(),
         "boot": _boot(),
         "pids": _pids(),
         "pid": os.getpid(),
@@ -36,6 +39,18 @@ def current_owner() -> dict[str, Any]:
 def claiming_owner() -> dict[str, Any]:
     """Describe this process with a token of its own for one claim."""
     return {**current_owner(), "token": uuid.uuid4().hex}
+
+
+def _machine() -> str:
+    """Give what tells this machine from others of its name; "" where it has no such id.
+
+    Not the id itself, which is to stay on the machine (machine-id(5)).
+    """
+    try:
+        found = _MACHINE_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+    return hashlib.sha256(f"tuner:{found}".encode()).hexdigest()[:16] if found else ""
 
 
 def _boot() -> str:
@@ -75,13 +90,18 @@ def _started(pid: int) -> float | None:
 def is_dead(owner: Mapping[str, Any] | None) -> bool:
     """Say whether a trial's owner is known to be gone.
 
-    False for an owner on another host, in another container, or of another boot: of those nothing
-    can be known here, since hosts may bear the same name. Their beats tell.
+    True for one of an earlier boot of this machine. False for an owner on another host or in
+    another container, or of another boot where machines cannot be told apart: of those nothing
+    can be known here, and their beats tell.
     """
     if owner is None:
         return True  # killed between the ask and the writing of its name
     here = current_owner()
-    if any(owner.get(name) != here[name] for name in ("host", "boot", "pids")):
+    if owner.get("host") != here["host"]:
+        return False
+    if owner.get("boot") != here["boot"]:
+        return bool(here["machine"]) and owner.get("machine") == here["machine"]
+    if owner.get("pids") != here["pids"]:
         return False
     try:
         return bool(_started(int(owner["pid"])) != owner["started"])

@@ -114,9 +114,22 @@ def test_this_process_is_alive_and_another_start_or_pid_is_not():
     assert is_dead(None)
 
 
-@pytest.mark.parametrize("difference", ["host", "boot", "pids"])
-def test_process_of_another_host_boot_or_container_is_not_taken_for_dead(difference):
-    assert not is_dead({**current_owner(), "pid": 2**22 + 1, difference: "another"})
+@pytest.mark.parametrize(
+    "differences",
+    [{"host": "another"}, {"pids": "another"}, {"boot": "another", "machine": "another"}],
+)
+def test_process_of_another_host_machine_or_container_is_not_taken_for_dead(differences):
+    assert not is_dead({**current_owner(), "pid": 2**22 + 1, **differences})
+
+
+def test_process_of_an_earlier_boot_is_dead_where_the_machine_is_known(tmp_path, monkeypatch):
+    machine_id = tmp_path / "machine-id"
+    monkeypatch.setattr(owner_module, "_MACHINE_ID", machine_id)
+    assert not is_dead({**current_owner(), "boot": "earlier"})  # as in many a container
+
+    machine_id.write_text("3d1219c7\n")
+    assert is_dead({**current_owner(), "boot": "earlier"})
+    assert "3d1219c7" not in str(current_owner())
 
 
 def test_process_that_has_ended_is_dead_before_its_parent_asks_for_it():
