@@ -177,6 +177,27 @@ def test_locked_sqlite_is_waited_for(tmp_path, open_study, monkeypatch):
     assert study._storage.n_retries > 0
 
 
+def test_start_hears_a_signal_while_sqlite_is_locked(tmp_path, open_study, monkeypatch):
+    monkeypatch.setattr(sqlite_file, "LOCK_SECONDS", 0.01)
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    open_study(url)
+    other = sqlite3.connect(tmp_path / "study.db")
+    other.execute("BEGIN IMMEDIATE")
+
+    def interrupt(*_):
+        raise Interrupted(signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    try:
+        with pytest.raises(Interrupted):
+            open_study(url)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        other.rollback()
+        other.close()
+
+
 def test_signal_ends_the_wait_for_a_locked_sqlite(tmp_path, open_study, monkeypatch):
     monkeypatch.setattr(sqlite_file, "LOCK_SECONDS", 0.01)
     study = open_study(f"sqlite:///{tmp_path / 'study.db'}")

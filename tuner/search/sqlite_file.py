@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,37 @@ import sqlalchemy
 
 from tuner.errors import StorageError
 
-__all__ = ["harden_sqlite"]
+__all__ = ["harden_sqlite", "write_ahead"]
 
 # SQLite waits by itself, deaf to signals; beyond this `endure` waits, which is not.
-LOCK_SECONDS = 2.0
+LOCK_SECONDS = 1.0
+
+
+def write_ahead(path: Path, *, wait_seconds: float) -> None:
+    """Make the file if there is none, and find out whether it can be written.
+
+    It gets a write-ahead log, so that readers (the dashboard) and the writer do not block each
+    other; that is kept in the file. A lock is waited for, a second at a time: a signal is heard.
+
+    Raises
+    ------
+    sqlite3.Error
+        If it cannot be written.
+    """
+    end = time.monotonic() + wait_seconds
+    while True:
+        connection = sqlite3.connect(path, timeout=LOCK_SECONDS)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        else:
+            return
+        finally:
+            connection.close()
 
 
 def harden_sqlite(engine: sqlalchemy.Engine, path: Path, shown: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tuner.errors import StorageError
+from tuner.search.sqlite_file import write_ahead
 from tuner.search.urls import mask
 
 __all__ = [
@@ -35,14 +36,7 @@ def prepare_file(path: Path, url: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         refuse_other_files(path, url)
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS)
-        try:
-            # Readers (the dashboard) and the writer do not block each other. Kept in the file.
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("BEGIN IMMEDIATE")
-            connection.rollback()
-        finally:
-            connection.close()
+        write_ahead(path, wait_seconds=BUSY_TIMEOUT_SECONDS)
     except OSError as error:
         raise StorageError(f"{mask(url)}: cannot be written: {error.strerror}.") from error
     except sqlite3.Error as error:
