@@ -30,7 +30,7 @@ def advise(
     verdict
         `Verdict.as_json()`.
     baselines
-        As in `best_params.json`: each with `winner_minus_this`.
+        As in `best_params.json`: each with its scores on `test` and `winner_minus_this`.
     is_pretrained
         Whether the winner's backbone is.
     n_train
@@ -42,7 +42,8 @@ def advise(
     -------
     dict
         `advice` and `advice_zh`, one sentence each; None where there is nothing to advise: the
-        model is worth it, pretrained, or better than each TF-IDF model as far as it was measured.
+        model is worth it, pretrained, or better than each TF-IDF model as far as it was measured,
+        or where a TF-IDF model leaves less than one point to gain.
 
     Notes
     -----
@@ -52,12 +53,11 @@ def advise(
     if verdict["kind"] == "worth_it" or is_pretrained:
         return nothing
     judged = verdict["numbers"]["metric"]
-    differences = [
-        found["winner_minus_this"][judged]["value"]
-        for name, found in baselines.items()
-        if name.startswith("tfidf_")
-    ]
+    linear = [found for name, found in baselines.items() if name.startswith("tfidf_")]
+    differences = [found["winner_minus_this"][judged]["value"] for found in linear]
     if not differences or min(differences) > 0:
+        return nothing
+    if max(found["test"][judged] for found in linear) > 1 - verdict["numbers"]["margin"]:
         return nothing
     if n_doubted >= DOUBTED_MANY * n_judged > 0:
         return _look_at_labels(n_doubted, n_judged)

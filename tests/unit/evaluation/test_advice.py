@@ -5,14 +5,17 @@ import pytest
 from tuner.evaluation import advise
 
 
-def advice(*, kind="not_worth_it", words=-0.02, characters=0.01, metric="macro_f1", **given):
+def advice(
+    *, kind="not_worth_it", words=-0.02, characters=0.01, metric="macro_f1", score=0.8, **given
+):
     baselines = {
-        name: {"winner_minus_this": {metric: {"value": value}}}
+        name: {"winner_minus_this": {metric: {"value": value}}, "test": {metric: score}}
         for name, value in (("tfidf_words", words), ("tfidf_characters", characters),
                             ("majority", -1.0), ("default", -1.0))
     }  # fmt: skip
     asked = {"is_pretrained": False, "n_train": 1_199, "n_doubted": 0, "n_judged": 1_699} | given
-    return advise({"kind": kind, "numbers": {"metric": metric}}, baselines, **asked)
+    numbers = {"metric": metric, "margin": 0.01}
+    return advise({"kind": kind, "numbers": numbers}, baselines, **asked)
 
 
 @pytest.mark.parametrize("kind", ["not_worth_it", "cannot_tell"])
@@ -33,6 +36,7 @@ def test_an_encoder_is_named_where_a_linear_model_does_as_well_with_few_rows(kin
         {"is_pretrained": True},
         {"words": 0.001},
         {"n_train": 10_000},
+        {"score": 1.0},  # nothing is left to gain
     ],
 )
 def test_nothing_is_advised_without_a_reason(given):
