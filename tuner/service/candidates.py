@@ -14,7 +14,7 @@ from tuner.baselines import (
 )
 from tuner.config import PreprocessSettings, digest
 from tuner.pipeline import Model
-from tuner.records import TrialRecord
+from tuner.records import StopRequested, TrialRecord
 from tuner.seeds import Stream, derive_seed
 from tuner.service.results import Results
 
@@ -45,8 +45,16 @@ class Candidates:
         return tuple(dict.fromkeys((self.preprocess, *of_models)))
 
 
-def fit_candidates(results: Results, best: TrialRecord, default: TrialRecord | None) -> Candidates:
-    """Load the winner and trial 0, and fit the baselines on train and validation."""
+def fit_candidates(
+    results: Results,
+    best: TrialRecord,
+    default: TrialRecord | None,
+    stop_requested: StopRequested,
+) -> Candidates:
+    """Load the winner and trial 0, and fit the baselines on train and validation.
+
+    `stop_requested` is asked before and after each that takes long.
+    """
     settings, parts, pipeline = results.settings, results.parts, results.pipeline
     preprocess = pipeline.with_words(settings.preprocess)
     train, validation = (
@@ -54,10 +62,14 @@ def fit_candidates(results: Results, best: TrialRecord, default: TrialRecord | N
         for name, documents in (("train", parts.train), ("validation", parts.validation))
     )
     seed = derive_seed(settings.study.seed, 0, Stream.BASELINE)
-    linear = {
-        "tfidf_words": fit_tfidf_words(train, validation, seed=seed),
-        "tfidf_characters": fit_tfidf_characters(train, validation, seed=seed),
-    }
+    linear = {}
+    for name, fit in (
+        ("tfidf_words", fit_tfidf_words),
+        ("tfidf_characters", fit_tfidf_characters),
+    ):
+        stop_requested()
+        linear[name] = fit(train, validation, seed=seed)
+    stop_requested()
     majority = majority_class(train.labels)
     digests = {
         "winner": str(best.attributes["weights"]),

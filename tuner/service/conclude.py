@@ -10,7 +10,7 @@ from tuner.config import apply_params
 from tuner.errors import NoCompleteTrial
 from tuner.evaluation import advise
 from tuner.models import is_pretrained
-from tuner.records import TrialRecord
+from tuner.records import StopRequested, TrialRecord
 from tuner.report import study_note, study_report
 from tuner.search import (
     Search,
@@ -32,7 +32,11 @@ _log = logging.getLogger(__name__)
 
 
 def conclude(
-    search: Search, results: Results, outcome: str, confirmed: Confirmation | None
+    search: Search,
+    results: Results,
+    outcome: str,
+    confirmed: Confirmation | None,
+    stop_requested: StopRequested,
 ) -> dict[str, Any]:
     """Open the sealed test for the winner, write the results, and give `best_params.json`.
 
@@ -42,9 +46,13 @@ def conclude(
         What the search ended with.
     confirmed
         None where no trial was run again: the best of the search wins.
+    stop_requested
+        Asked until the test is opened; then the results are written.
 
     Raises
     ------
+    Interrupted
+        From `stop_requested`; the test has not been opened.
     NoCompleteTrial
         If there is no winner.
     """
@@ -58,7 +66,7 @@ def conclude(
         )
     winner = found if confirmed is None else confirmed.winner.trial
     default = next((t for t in trials if t.origin == 0 and t.state == "complete"), None)
-    opening = open_test(results, winner, default)
+    opening = open_test(results, winner, default, stop_requested)
     suspects = study_suspects(results.pipeline, results.settings)
     content = results.write_best(
         winner,

@@ -15,7 +15,7 @@ from tuner.evaluation import (
     slice_report,
 )
 from tuner.persist import SealedTest
-from tuner.records import Scores, TrialRecord
+from tuner.records import Scores, StopRequested, TrialRecord
 from tuner.seeds import Stream, derive_seed
 from tuner.service.candidates import Candidates, fit_candidates
 from tuner.service.predictions import Predictions, predict_all
@@ -42,15 +42,22 @@ class Opening:
     calibration: dict[str, Any]
 
 
-def open_test(results: Results, best: TrialRecord, default: TrialRecord | None) -> Opening:
+def open_test(
+    results: Results,
+    best: TrialRecord,
+    default: TrialRecord | None,
+    stop_requested: StopRequested,
+) -> Opening:
     """Measure winner, untuned default and baselines on the sealed test, in one reading.
 
     Parameters
     ----------
     best, default
         The winner, and trial 0 (None if it is not complete).
+    stop_requested
+        Asked until the ledger's row is written.
     """
-    candidates = fit_candidates(results, best, default)
+    candidates = fit_candidates(results, best, default, stop_requested)
     # Everything is fitted before the ledger's row is written.
     test = SealedTest(results.folder).open(dict(candidates.digests))
     predictions = predict_all(results, candidates, best, test)

@@ -161,7 +161,8 @@ def run_study(
             "opening the sealed test, with baselines and the report: about %.0f s",
             cost.seconds(search.trials()),
         )
-        content = conclude(search, results, outcome, confirmed)
+        with _interruption_written(search, results):
+            content = conclude(search, results, outcome, confirmed, stop_requested)
         search.note_conclusion(finished=search.counts()["finished"])
         return StudyResult(outcome, plan.folder, content, results.findings)
 
@@ -186,7 +187,7 @@ def _confirm(
     if plan is None:
         return None
     clock = ConfirmationClock(progress, n_seeds=plan.seeds, deadline=deadline)
-    try:
+    with _interruption_written(search, results):
         return confirm(
             search,
             results,
@@ -196,6 +197,13 @@ def _confirm(
             stop_requested=stop_requested,
             time_is_up=clock.is_up,
         )
+
+
+@contextmanager
+def _interruption_written(search: Search, results: Results) -> Iterator[None]:
+    """Let the tables say that what comes after the search was interrupted."""
+    try:
+        yield
     except Interrupted:
         results.write_tables(search.trials(), outcome="interrupted")
         raise
