@@ -141,6 +141,15 @@ def _write_attribute(folder, name, value):
     close_storage(storage)
 
 
+def test_line_to_follow_a_submitted_study_names_its_storage(tmp_path):
+    write_csv(tmp_path / "reviews.csv", make_rows(60))
+
+    submitted = run_tuner("submit", *DATA, "--storage", "sqlite:///other.db", cwd=tmp_path)
+    line = submitted.stdout.splitlines()[-1]
+
+    assert line == "Follow it with: tuner status --watch --storage sqlite:///other.db"
+
+
 def test_worker_that_waits_may_be_there_before_the_first_study(tmp_path):
     write_csv(tmp_path / "reviews.csv", make_rows(60))
     worker = subprocess.Popen(

@@ -69,4 +69,14 @@ def submit(
         f"study {plan.name}: {counts['finished']} of {trials} trials are finished; the others are "
         "for `tuner worker`."
     )
-    click.echo(f"Follow it with: tuner status --watch --output {shlex.quote(str(output))}")
+    click.echo(f"Follow it with: tuner status --watch {_place(storage, output)}")
+
+
+def _place(storage: str | None, output: Path) -> str:
+    """Give the option that leads `tuner status` to the same storage."""
+    from tuner.search import mask
+
+    source = click.get_current_context().get_parameter_source("storage")
+    if storage is not None and source is click.core.ParameterSource.COMMANDLINE:
+        return f"--storage {shlex.quote(mask(storage))}"
+    return f"--output {shlex.quote(str(output))}"
