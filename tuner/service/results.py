@@ -229,9 +229,16 @@ class Results:
         return content
 
     def _missing(self, trial: TrialRecord) -> StorageError:
+        is_in_folder = isinstance(self._blobs, FolderBlobs)
+        place = f"{self.folder}/blobs" if is_in_folder else self._storage
         return StorageError(
-            f"{self.folder}/blobs: the weights of trial {trial.number} are missing or damaged. "
-            "Continue the study with the --output it was begun with."
+            f"{place}: the weights of trial {trial.number} are missing or damaged. "
+            + (
+                "Continue the study with the --output it was begun with."
+                if is_in_folder
+                else "Restore them from a backup of the database, or begin the study again under "
+                "another --study-name."
+            )
         )
 
     def read_best(self) -> dict[str, Any] | None:
