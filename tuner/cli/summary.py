@@ -9,6 +9,14 @@ import click
 
 __all__ = ["show_best"]
 
+_TITLES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "weighted_f1": "weighted F1",
+    "mcc": "MCC",
+    "log_loss": "log loss",
+}
+
 
 def show_best(best: Mapping[str, Any]) -> None:
     """Write the best trial, its parameters, and the sealed test beside the baselines."""
@@ -28,17 +36,7 @@ def show_best(best: Mapping[str, Any]) -> None:
     if test["macro_f1"] is None:
         click.echo("sealed test: not read yet")
         return
-    click.echo(f"sealed test ({test['n']} rows, read {test['reads']} time(s)):")
-    click.echo(f"  {'':<18}{'accuracy':>9}{'macro-F1':>10}  95 % interval of macro-F1")
-    rows = {"best trial": test} | {
-        name: scores["test"] for name, scores in best["baselines"].items()
-    }
-    for name, scores in rows.items():
-        interval = scores.get("intervals", {}).get("macro_f1")
-        shown = f"{interval['low']:.4f} to {interval['high']:.4f}" if interval else ""
-        click.echo(
-            f"  {name:<18}{scores['accuracy']:>9.4f}{scores['macro_f1']:>10.4f}  {shown}".rstrip()
-        )
+    _show_test(best)
     verdict = best.get("verdict")
     if verdict is not None:
         click.echo(verdict["sentence"])
@@ -46,6 +44,28 @@ def show_best(best: Mapping[str, Any]) -> None:
         for name in ("advice", "advice_zh"):
             if verdict.get(name):
                 click.echo(verdict[name])
+
+
+def _show_test(best: Mapping[str, Any]) -> None:
+    """Write the scores on the sealed test, with the interval of the one that was searched for."""
+    test, metric = best["test"], best["objective"]["metric"]
+    names = dict.fromkeys(("accuracy", "macro_f1", metric))
+    width = 2 + max(len(_TITLES[name]) for name in names)
+    click.echo(f"sealed test ({test['n']} rows, read {test['reads']} time(s)):")
+    titles = "".join(f"{_TITLES[name]:>{width}}" for name in names)
+    click.echo(f"  {'':<18}{titles}  95 % interval of {_TITLES[metric]}")
+    rows = {"best trial": test} | {
+        name: scores["test"] for name, scores in best["baselines"].items()
+    }
+    for row, scores in rows.items():
+        interval = scores.get("intervals", {}).get(metric)
+        shown = f"{interval['low']:.4f} to {interval['high']:.4f}" if interval else ""
+        # A log loss is not defined for a model that gives no probabilities.
+        values = "".join(
+            f"{'' if scores.get(name) is None else format(scores[name], '.4f'):>{width}}"
+            for name in names
+        )
+        click.echo(f"  {row:<18}{values}  {shown}".rstrip())
 
 
 def _show_confirmation(best: Mapping[str, Any]) -> None:
