@@ -11,6 +11,9 @@ DOUBTED_MANY = 0.03
 """Share of rows; with 5 % of the labels flipped 3.3 % are doubted, without 0.1 %: see
 docs/honesty.md."""
 
+JUDGED_MIN = 2_000
+"""Rows below which the share says little: of 1,000 clean ones up to 6 % are doubted."""
+
 ENCODER_BELOW = 10_000  # train rows
 
 
@@ -59,7 +62,7 @@ def advise(
         return nothing
     if max(found["test"][judged] for found in linear) > 1 - verdict["numbers"]["margin"]:
         return nothing
-    if n_doubted >= DOUBTED_MANY * n_judged > 0:
+    if n_judged >= JUDGED_MIN and n_doubted >= DOUBTED_MANY * n_judged:
         return _look_at_labels(n_doubted, n_judged)
     if n_train < ENCODER_BELOW:
         return _try_an_encoder(n_train)

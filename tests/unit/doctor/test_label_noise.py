@@ -50,6 +50,23 @@ def test_clean_data_has_no_suspects():
     assert find_label_noise(tokens, labels, range(400), seed=0) == ()
 
 
+def test_labels_that_the_words_do_not_tell_are_not_doubted():
+    tokens, labels = reviews()
+    random.Random(0).shuffle(labels)
+
+    assert find_label_noise(tokens, labels, range(400), seed=0) == ()
+
+
+def test_many_wrong_labels_are_found_where_the_words_tell_them():
+    tokens, labels = reviews(2_000)
+    planted = set(random.Random(0).sample(range(2_000), 440))
+
+    found = {s.row for s in find_label_noise(tokens, flip(labels, planted), range(2_000), seed=0)}
+
+    assert len(found & planted) > 100
+    assert len(found & planted) > len(found) / 2
+
+
 def test_same_seed_gives_the_same_suspects():
     tokens, labels = reviews()
     noisy = flip(labels, {3, 50, 77, 121})

@@ -44,14 +44,15 @@ def test_nothing_is_advised_without_a_reason(given):
 
 
 def test_many_doubted_labels_come_first():
-    found = advice(n_doubted=51, n_judged=1_699)
+    found = advice(n_doubted=75, n_judged=2_500)
 
     assert found["advice"] == (
-        "Next step: look at label_suspects.csv first, since the labels of 51 rows (3.0 % of "
+        "Next step: look at label_suspects.csv first, since the labels of 75 rows (3.0 % of "
         "those judged) are doubted."
     )
-    assert "label_suspects.csv" in found["advice_zh"] and "51 行" in found["advice_zh"]
-    assert "e5-small" in advice(n_doubted=50, n_judged=1_699)["advice"]
+    assert "label_suspects.csv" in found["advice_zh"] and "75 行" in found["advice_zh"]
+    assert "e5-small" in advice(n_doubted=74, n_judged=2_500)["advice"]
+    assert "e5-small" in advice(n_doubted=400, n_judged=1_999)["advice"]  # too few to say
 
 
 def test_a_study_on_accuracy_is_judged_by_accuracy():
