@@ -74,7 +74,12 @@ def _show_confirmation(best: Mapping[str, Any]) -> None:
         return
     interval = found["interval"]
     shown = f", 95 % interval {interval['low']:.4f} to {interval['high']:.4f}" if interval else ""
-    how = "fresh seeds" if found["kind"] == "seeds" else "folds of a cross-validation"
+    several = "" if len(found["values"]) == 1 else "s"
+    how = (
+        f"fresh seed{several}"
+        if found["kind"] == "seeds"
+        else f"fold{several} of a cross-validation"
+    )
     relation = "above" if found["optimism"] > 0 else "below"
     click.echo(
         f"confirmed: mean {found['mean']:.4f} over {len(found['values'])} {how}{shown}; "
