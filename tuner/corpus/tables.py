@@ -150,11 +150,10 @@ def _pick_columns(
     findings: tuple[Finding, ...],
 ) -> Table:
     names = list(columns)
-    text = data.text or _usual(source, names, TEXT_NAMES, "text")[:1]
+    usual = () if data.text else _usual(source, names, TEXT_NAMES, "text")
+    text = data.text or usual[:1]
     label = data.label or _usual(source, names, LABEL_NAMES, "label")[0]
-    if not data.text:
-        others = [name for name in _usual(source, names, TEXT_NAMES, "text")[1:] if name != label]
-        findings += _guessed(source, text[0], others)
+    findings += _guessed(source, text[0], [name for name in usual[1:] if name != label])
     _require(source, names, [*(("--text", name) for name in text), ("--label", label)])
     if label in text:
         raise ConfigError(f"--label must not be a text column too; got {label!r} for both.")

@@ -31,11 +31,13 @@ class EndingNote:
     finished: int | None
 
     def seconds_left(self, trials: Sequence[TrialRecord]) -> float | None:
-        """Estimate the end, a run at the mean of the last 20 complete trials.
+        """Estimate the end, a run at the mean of the last 20 complete trials without compiling.
 
-        None before the second of them (the first compiles), and where nothing was noted.
+        None before the second of them (the first loads what the others find), and where nothing
+        was noted.
         """
-        whole = [t.seconds for t in trials if t.state == "complete" and t.seconds is not None]
+        complete = (t for t in trials if t.state == "complete" and t.seconds is not None)
+        whole = [trial.working_seconds for trial in complete]
         if self.runs is None or self.seconds is None or len(whole) < 2:
             return None
         if self.finished == sum(trial.state in ("complete", "pruned") for trial in trials):
