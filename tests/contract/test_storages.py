@@ -133,6 +133,7 @@ def test_killed_process_leaves_no_running_trial_and_loses_no_finished_one(url):
     reaped = next(trial for trial in study.trials() if trial.is_retried)
     retry = next(t for t in study.trials() if t.origin == reaped.origin and t.state == "complete")
     assert retry.params == reaped.params
+    assert sorted(reaped.intermediate) == [1, 2]  # killed in the third epoch
 
 
 def work(url, total):

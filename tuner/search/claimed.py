@@ -47,6 +47,8 @@ class ClaimedTrial:
         Where it is.
     owner
         Who we are, see `claiming_owner`.
+    judged
+        Last epoch that the trial has a value of: it was reported before, and judged.
     settings
         The study's.
     watch
@@ -64,6 +66,7 @@ class ClaimedTrial:
         trial: optuna.Trial,
         *,
         owner: Mapping[str, Any],
+        judged: int,
         settings: Settings,
         watch: Stopwatch,
         about: Mapping[str, Any],
@@ -73,6 +76,7 @@ class ClaimedTrial:
         self._study = study
         self._trial = trial
         self._owner = owner
+        self._judged = judged
         self._settings = settings
         self._watch = watch
         self._about = about
@@ -91,7 +95,7 @@ class ClaimedTrial:
         origin = int(trial.user_attrs.get("origin", trial.number))
         checkpoint = store.checkpoint(origin, int(trial.user_attrs.get("attempt", 1)))
         try:
-            with self._watch.stage("suggest"):
+            with self._watch.stage("suggest"), self._storage.writing_together():
                 params = suggest(trial, space)
             if self._finish_if_duplicate(params):
                 return
@@ -100,7 +104,13 @@ class ClaimedTrial:
             outcome = run_trial(
                 apply_params(self._settings, params),
                 seeds=trial_seeds(self._settings.study.seed, origin),
-                report=TrialReport(trial, progress, may_prune=origin != 0),
+                report=TrialReport(
+                    self._storage,
+                    trial,
+                    progress,
+                    may_prune=origin != 0,
+                    judged=self._judged,
+                ),
                 stop_requested=stop_requested,
                 checkpoint=checkpoint,
             )

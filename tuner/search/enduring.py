@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from optuna.storages import RDBStorage
@@ -17,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tuner.counters import STORAGE_RETRIES, count
 from tuner.search import transactions
 from tuner.search.endurance import Endurance, endure
+from tuner.search.rows import WaitingRows
 from tuner.search.running_reads import RunningReads
 from tuner.search.transactions import Beat, Propose
 
@@ -57,6 +59,12 @@ OPERATIONS = (
     "record_heartbeat",
     "_get_stale_trial_ids",
 )
+# What can wait for the next reading, see `EnduringStorage.writing_together`.
+_WAITING: Mapping[str, Callable[..., bool]] = {
+    "_set_trial_param": WaitingRows.param,
+    "set_trial_intermediate_value": WaitingRows.value,
+    "set_trial_system_attr": WaitingRows.system_attribute,
+}
 
 
 class EnduringStorage(RDBStorage):
@@ -77,6 +85,7 @@ class EnduringStorage(RDBStorage):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self._running_reads = RunningReads()
+        self._here = threading.local()
         super().__init__(*arguments, **named)
 
     @staticmethod
@@ -105,12 +114,42 @@ class EnduringStorage(RDBStorage):
         self.n_retries += 1
         count(STORAGE_RETRIES)
 
+    @contextmanager
+    def writing_together(self) -> Iterator[None]:
+        """Write what this thread says about running trials in few transactions.
+
+        Parameters, intermediate values and system attributes wait for whatever is asked next and
+        are written in its transaction, so that they are there for who asks; the rest is written
+        at the end. What waits when the body raises is dropped.
+        """
+        self._here.waiting = WaitingRows()
+        try:
+            yield
+            self._write_waiting()
+        finally:
+            self._here.waiting = None
+
+    def _waiting(self) -> WaitingRows | None:
+        waiting: WaitingRows | None = getattr(self._here, "waiting", None)
+        return waiting
+
+    def _write_waiting(self) -> None:
+        if self._waiting():
+            self._transaction(lambda _: None)
+
     def _transaction(self, body: Callable[[Any], Any]) -> Any:
+        waiting = self._waiting()
+
         def once() -> Any:
             with _create_scoped_session(self.scoped_session) as session:
+                if waiting:
+                    waiting.write(session)
                 return body(session)
 
-        return self.enduring(once)
+        found = self.enduring(once)
+        if waiting:
+            waiting.clear()
+        return found
 
     def claim_trial(
         self,
@@ -122,7 +161,7 @@ class EnduringStorage(RDBStorage):
         propose: Propose,
     ) -> int | None:
         """Take a free slot, see `transactions.claim_trial`; give its trial's id."""
-        return self._transaction(  # type: ignore[no-any-return]
+        trial_id: int | None = self._transaction(
             lambda session: transactions.claim_trial(
                 session,
                 self,
@@ -133,6 +172,8 @@ class EnduringStorage(RDBStorage):
                 propose=propose,
             )
         )
+        self._running_reads.own = trial_id
+        return trial_id
 
     def _get_trials(
         self,
@@ -142,6 +183,7 @@ class EnduringStorage(RDBStorage):
         trial_id_greater_than: int,
     ) -> list[FrozenTrial]:
         if states is not None or trial_id_greater_than < 0:
+            self._write_waiting()
             original = super()._get_trials
             whole: list[FrozenTrial] = self.enduring(
                 lambda: original(study_id, states, included_trial_ids, trial_id_greater_than)
@@ -220,9 +262,15 @@ class EnduringStorage(RDBStorage):
 
 def _enduring(name: str) -> Callable[..., Any]:
     original = getattr(RDBStorage, name)
+    wait = _WAITING.get(name)
 
     @functools.wraps(original)
     def operation(self: EnduringStorage, *arguments: Any, **named: Any) -> Any:
+        waiting = self._waiting()
+        if waiting is not None:
+            if wait is not None and wait(waiting, *arguments, **named):
+                return None
+            self._write_waiting()
         return self.enduring(lambda: original(self, *arguments, **named))
 
     return operation

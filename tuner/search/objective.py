@@ -15,6 +15,7 @@ from tuner.records import (
     TrialOutcome,
     TrialSeeds,
 )
+from tuner.search.enduring import EnduringStorage
 from tuner.seeds import Stream, derive_seed
 
 __all__ = ["RunTrial", "TrialReport", "TrialStore", "trial_seeds"]
@@ -62,25 +63,42 @@ class TrialReport:
     """Tells Optuna of every epoch and stops the trial when the pruner says so.
 
     Steps are epochs completed, counted from 1; phase two goes on counting.
+
+    Parameters
+    ----------
+    judged
+        Epochs that the predecessor of a trial that runs again was judged by; it has their values.
     """
 
-    def __init__(self, trial: optuna.Trial, progress: Progress, *, may_prune: bool) -> None:
+    def __init__(
+        self,
+        storage: EnduringStorage,
+        trial: optuna.Trial,
+        progress: Progress,
+        *,
+        may_prune: bool,
+        judged: int,
+    ) -> None:
+        self._storage = storage
         self._trial = trial
         self._progress = progress
         self._may_prune = may_prune
-        # A trial that runs again was judged up to here by its predecessor, whose values it has.
-        self._judged = max(trial.storage.get_trial(trial._trial_id).intermediate_values, default=0)
+        self._judged = judged
 
     def __call__(self, *, epochs_completed: int, value: float) -> None:
-        """Take the validation objective after an epoch.
+        """Take the validation objective after an epoch; it is committed when this returns.
 
         Raises
         ------
         optuna.TrialPruned
             If the pruner has seen enough.
         """
+        is_pruned = False
         if epochs_completed > self._judged:
-            self._trial.report(value, step=epochs_completed)
+            # The value goes with the question for the other trials: one transaction an epoch.
+            with self._storage.writing_together():
+                self._trial.report(value, step=epochs_completed)
+                is_pruned = self._may_prune and self._trial.should_prune()
         self._progress.epoch_finished(self._trial.number, epochs_completed, value)
-        if self._may_prune and epochs_completed > self._judged and self._trial.should_prune():
+        if is_pruned:
             raise optuna.TrialPruned

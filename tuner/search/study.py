@@ -253,6 +253,7 @@ class Search:
             trial = self._claim(total, owner)
         if trial is None:
             return False
+        judged = max(trial._cached_frozen_trial.intermediate_values, default=0)
         try:
             with Heartbeat(self._storage, trial._trial_id):
                 claimed = ClaimedTrial(
@@ -260,6 +261,7 @@ class Search:
                     self._study,
                     trial,
                     owner=owner,
+                    judged=judged,
                     settings=self.settings,
                     watch=self._watch,
                     about=self.about,
@@ -285,10 +287,11 @@ class Search:
         )
         if trial_id is None:
             return None
-        self._study.get_trials(deepcopy=False)  # lets Optuna's cache know of it
+        # Lets Optuna's cache know of it.
+        trials = self._study.get_trials(deepcopy=False)
         # As its `ask` does: samplers would count the trials of the first claim for ever.
         self._study._thread_local.cached_all_trials = None
-        frozen = self._storage.get_trial(trial_id)
+        frozen = next(trial for trial in reversed(trials) if trial._trial_id == trial_id)
         origin = int(frozen.user_attrs.get("origin", frozen.number))
         self._study.sampler = build_sampler(
             self.settings.sampler,

@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.orm import selectinload
 
 from tuner.errors import TrialTaken
+from tuner.search.rows import put_attributes
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -116,7 +117,7 @@ def claim_trial(
             user_attrs={"default": True} if is_first else {},
         )
         trial = storage._get_prepared_new_trial(study_id, template, session)
-    _write_attribute(storage, session, trial.trial_id, "owner", dict(owner))
+    put_attributes(session, trial.trial_id, {"owner": dict(owner)})
     session.add(models.TrialHeartbeatModel(trial_id=trial.trial_id))
     return int(trial.trial_id)
 
@@ -168,8 +169,7 @@ def finish_trial(
         if trial.state == state and is_mine:
             return  # told already, and the answer was lost
         raise TrialTaken(f"trial {trial.number} was taken over by another worker")
-    for name, content in attributes.items():
-        _write_attribute(storage, session, trial_id, name, content)
+    put_attributes(session, trial_id, attributes)
     if state == TrialState.PRUNED:
         value = _last_intermediate_value(session, trial_id)
     if value is not None:
@@ -222,10 +222,9 @@ def close_trial(
     if model.state != TrialState.RUNNING:
         return False
     trial = storage._build_frozen_trial_from_trial_model(model)
-    for name, content in {**(attributes or {}), "failure": reason[:1000]}.items():
-        _write_attribute(storage, session, trial_id, name, content)
+    noted = {**(attributes or {}), "failure": reason[:1000]}
+    put_attributes(session, trial_id, noted if retry is None else {**noted, "retried": True})
     if retry is not None:
-        _write_attribute(storage, session, trial_id, "retried", True)
         storage._get_prepared_new_trial(study_id, _waiting(trial, retry), session)
         session.query(models.TrialSystemAttributeModel).filter(
             models.TrialSystemAttributeModel.trial_id == trial_id,
@@ -280,11 +279,3 @@ def beats(session: Any, study_id: int) -> list[Beat]:
             Beat(trial.trial_id, trial.number, attributes.get("owner"), max(0.0, age), attributes)
         )
     return found
-
-
-def _write_attribute(
-    storage: RDBStorage, session: Any, trial_id: int, key: str, value: Any
-) -> None:
-    storage._set_trial_attr_without_commit(
-        session, models.TrialUserAttributeModel, trial_id, key, value
-    )

@@ -28,6 +28,12 @@ SIGNATURES = {
     ],
     RDBStorage._set_trial_value_without_commit: ["self", "session", "trial", "objective", "value"],
     RDBStorage._build_frozen_trial_from_trial_model: ["self", "trial"],
+    RDBStorage._set_trial_param: [
+        "self", "trial_id", "param_name", "param_value_internal", "distribution",
+        "previous_distribution",
+    ],
+    RDBStorage.set_trial_intermediate_value: ["self", "trial_id", "step", "intermediate_value"],
+    RDBStorage.set_trial_system_attr: ["self", "trial_id", "key", "value"],
     RDBStorage.record_heartbeat: ["self", "trial_id"],
     RDBStorage._get_trials: [
         "self", "study_id", "states", "included_trial_ids", "trial_id_greater_than",
@@ -40,7 +46,9 @@ COLUMNS = {
                         "datetime_complete"},
     models.TrialUserAttributeModel: {"trial_id", "key", "value_json"},
     models.TrialSystemAttributeModel: {"trial_id", "key", "value_json"},
-    models.TrialIntermediateValueModel: {"trial_id", "step", "intermediate_value"},
+    models.TrialIntermediateValueModel: {"trial_id", "step", "intermediate_value",
+                                         "intermediate_value_type"},
+    models.TrialParamModel: {"trial_id", "param_name", "param_value", "distribution_json"},
     models.TrialHeartbeatModel: {"trial_id", "heartbeat"},
 }  # fmt: skip
 
