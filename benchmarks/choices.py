@@ -46,6 +46,8 @@ N_VALIDATION = 750
 def configurations(vectors: Path) -> dict[str, dict[str, Any]]:
     """Give what differs from the defaults, by the name of the cell."""
     found: dict[str, dict[str, Any]] = {name: {"model.backbone": name} for name in BACKBONES}
+    found["linear without pieces"] = {"model.backbone": "linear", "features.subwords": "none"}
+    found["average with pieces"] = {"model.backbone": "average", "features.subwords": "3-4"}
     for backbone in ("average", "textcnn"):
         base = {"model.backbone": backbone}
         found[f"{backbone} focal 2"] = {**base, "training.focal_gamma": 2.0}
@@ -79,8 +81,8 @@ def parts_of(data: Path, name: str, size: int) -> tuple[SearchParts, list[Docume
     test = [Document(text, label, name, 0) for text, label in rows.get("test", [])][:2000]
     if not test:
         test, train = train[:1000], train[1000:]
-    validation, train = train[:N_VALIDATION], train[N_VALIDATION : N_VALIDATION + size]
     classes = tuple(sorted({document.label for document in train}))
+    validation, train = train[:N_VALIDATION], train[N_VALIDATION : N_VALIDATION + size]
     parts = SearchParts(tuple(train), tuple(validation), tuple(validation), classes, "", len(test))
     return parts, test
 

@@ -148,6 +148,9 @@ class FeatureSettings(_Section):
     ngrams: Literal["auto", "1", "2", "3", "4"] = "auto"
     """Longest run of tokens that is a feature; `auto`: 1 where the backbone reads order, else 2
     words or 4 characters."""
+    subwords: str = "auto"
+    """Pieces of words that are features besides, `none` or shortest-longest in characters, such as
+    `3-4`; `auto`: `3-4` where `linear` reads short texts of words and has few to learn from."""
     ngram_min_count: Annotated[int, Field(ge=1)] = 2
     length_percentile: Annotated[float, Field(gt=0, le=100)] = 99.0
     """Texts are cut at this percentile of the train lengths."""
@@ -160,6 +163,17 @@ class FeatureSettings(_Section):
         if isinstance(values, dict) and type(values.get("ngrams")) is int:
             return {**values, "ngrams": str(values["ngrams"])}
         return values
+
+    @field_validator("subwords", mode="before")
+    @classmethod
+    def _be_kinds_of_pieces(cls, value: Any) -> Any:
+        pieces = {f"{low}-{high}" for low in range(2, 9) for high in range(low, 9)}
+        if value not in {"auto", "none", *pieces}:
+            raise ValueError(
+                "must be auto, none, or the shortest and the longest piece in characters, "
+                f"2 to 8, such as 3-4; got {value!r}"
+            )
+        return value
 
 
 class ModelSettings(_Section):

@@ -9,6 +9,7 @@ from tuner.features.store import (
     vocabulary_from_arrays,
     vocabulary_to_arrays,
 )
+from tuner.features.subwords import SubwordLengths
 from tuner.features.vectors import (
     Coverage,
     EmbeddingStart,
@@ -28,6 +29,7 @@ __all__ = [
     "Encoder",
     "Ngrams",
     "Replacements",
+    "SubwordLengths",
     "WordVectors",
     "build_vocabulary",
     "encoded_from_arrays",

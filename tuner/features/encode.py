@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tuner.config import FeatureSettings
 from tuner.features.ngrams import Ngrams
+from tuner.features.subwords import SUBWORD, SubwordLengths, Subwords
 from tuner.features.vocabulary import UNK, blocks
 from tuner.packed import PackedTokens, ranges, smallest_integers
 
@@ -54,36 +55,60 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Encoder:
-    """What was fitted on train: the vocabulary, the longest n-gram and the length."""
+    """What was fitted on train: the vocabulary, the longest n-gram, the pieces and the length."""
 
     vocabulary: Mapping[str, int]
     ngrams: int
     max_tokens: int
+    subwords: SubwordLengths | None = None
+
+    @property
+    def is_subword(self) -> npt.NDArray[np.bool_] | None:
+        """Which entries of the vocabulary are pieces of words, (vocabulary_size,)."""
+        if self.subwords is None:
+            return None
+        return np.array([token.startswith(SUBWORD) for token in self.vocabulary])
 
     def encode(self, documents: PackedTokens) -> Encoded:
         """Encode token lists; unknown tokens and empty texts become `[UNK]`.
 
         The n-grams that the vocabulary knows stand behind the token they begin with, so that a
-        cut keeps all kinds; one that it does not know leaves no trace.
+        cut keeps all kinds; one that it does not know leaves no trace. Pieces of words, unknown
+        ones too, stand behind the whole text.
         """
         single_of = self._numbers(documents.lexicon)
-        pieces = [self._encode_block(documents, block, single_of) for block in blocks(documents)]
+        parts_of = (
+            None
+            if self.subwords is None
+            else Subwords(documents.lexicon, self.subwords, self.vocabulary)
+        )
+        pieces = [
+            self._encode_block(documents, block, single_of, parts_of)
+            for block in blocks(documents)
+        ]
         none = np.zeros(0, np.int32)
         flat = np.concatenate([none, *(ids for ids, _ in pieces)])
         lengths = np.concatenate([none, *(lengths for _, lengths in pieces)])
         return Encoded(smallest_integers(flat, len(self.vocabulary)), lengths)
 
     def _encode_block(
-        self, documents: PackedTokens, block: slice, single_of: npt.NDArray[np.int32]
+        self,
+        documents: PackedTokens,
+        block: slice,
+        single_of: npt.NDArray[np.int32],
+        parts_of: Subwords | None,
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         # Every token leaves an id at least, so the cut-off tail is never looked at.
         kept = np.minimum(documents.lengths[block], self.max_tokens)
         text_of = np.repeat(np.arange(len(kept)), kept)
-        singles = single_of[documents.ids[ranges(documents.starts[:-1][block], kept)]]
-        grid = self._ngrams.beginning_at(singles, text_of, self.ngrams)
+        tokens = documents.ids[ranges(documents.starts[:-1][block], kept)]
+        grid = self._ngrams.beginning_at(single_of[tokens], text_of, self.ngrams)
         is_known = grid != 0
-        lengths = np.bincount(text_of, is_known.sum(axis=1), minlength=len(kept)).astype(np.int64)
         flat = grid[is_known]  # token by token, each before the longer runs
+        text_of_flat = np.repeat(text_of, is_known.sum(axis=1))
+        if parts_of is not None:
+            flat, text_of_flat = parts_of.put_behind(flat, text_of_flat, tokens, text_of)
+        lengths = np.bincount(text_of_flat, minlength=len(kept))
         cut = np.minimum(lengths, self.max_tokens)
         flat = flat[ranges(np.cumsum(lengths) - lengths, cut)]
         # An empty text is one unknown token.

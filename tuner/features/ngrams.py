@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from tuner.features.subwords import SUBWORD
 from tuner.features.vocabulary import JOINT
 
 __all__ = ["Ngrams"]
@@ -29,6 +30,9 @@ class Ngrams:
         self.is_single[0] = False
         found = []
         for token, number in vocabulary.items():
+            if token.startswith(SUBWORD):
+                self.is_single[number] = False
+                continue
             beginning, joint, last = token.rpartition(JOINT)
             if joint:
                 self.is_single[number] = False

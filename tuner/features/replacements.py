@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from tuner.features.encode import Encoded
 from tuner.features.ngrams import Ngrams
-from tuner.features.vocabulary import JOINT, UNK
+from tuner.features.subwords import SubwordLengths, Subwords
+from tuner.features.vocabulary import UNK
 
 __all__ = ["Replacements", "fit_replacements"]
 
@@ -34,6 +35,8 @@ class Replacements:
     misspellings: npt.NDArray[np.int32]
     known: Ngrams
     ngrams: int
+    subwords: Subwords | None = None
+    """The pieces of every token of the vocabulary, by its id."""
 
     @property
     def is_single(self) -> npt.NDArray[np.bool_]:
@@ -41,29 +44,37 @@ class Replacements:
         return self.known.is_single
 
     def with_ngrams(self, singles: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Put behind each token of some texts the n-grams it begins, as `Encoder` does.
+        """Put the n-grams and the pieces of some texts where `Encoder` puts them.
 
         Parameters
         ----------
         singles
-            (n, length), 0 behind each text.
+            (n, length), 0 behind each text. `[UNK]` has no pieces.
 
         Returns
         -------
-        ndarray (n, length * ngrams)
+        ndarray (n, at least length)
             0 behind each text.
         """
-        rows, places = np.nonzero(singles)
-        flat = singles[rows, places].astype(np.int32)
-        grid = np.zeros((*singles.shape, self.ngrams), np.int64)
-        grid[rows, places] = self.known.beginning_at(flat, rows, self.ngrams)
-        grid = grid.reshape(len(singles), -1)
-        # A stable sort of known before unknown closes the gaps and keeps the order.
-        return np.take_along_axis(grid, np.argsort(grid == 0, axis=1, kind="stable"), axis=1)
+        text_of, places = np.nonzero(singles)
+        tokens = singles[text_of, places].astype(np.int32)
+        grid = self.known.beginning_at(tokens, text_of, self.ngrams)
+        is_known = grid != 0
+        flat, text_of_flat = grid[is_known], np.repeat(text_of, is_known.sum(axis=1))
+        if self.subwords is not None:
+            flat, text_of_flat = self.subwords.put_behind(flat, text_of_flat, tokens, text_of)
+        lengths = np.bincount(text_of_flat, minlength=len(singles))
+        out = np.zeros((len(singles), max(singles.shape[1], *lengths)), np.int64)
+        out[np.arange(out.shape[1]) < lengths[:, None]] = flat
+        return out
 
 
 def fit_replacements(
-    vocabulary: Mapping[str, int], train: Encoded, *, ngrams: int
+    vocabulary: Mapping[str, int],
+    train: Encoded,
+    *,
+    ngrams: int,
+    subwords: SubwordLengths | None = None,
 ) -> Replacements:
     """Learn the replacements from the encoded texts of train, and from nothing else.
 
@@ -75,10 +86,18 @@ def fit_replacements(
         With the n-grams behind the tokens they begin with.
     ngrams
         Longest of them.
+    subwords
+        Which pieces of words stand behind the texts; None for none.
     """
     known = Ngrams(vocabulary)
+    words = [token if known.is_single[number] else "" for token, number in vocabulary.items()]
+    words[vocabulary[UNK]] = ""
     return Replacements(
-        _neighbours(vocabulary, train, known.is_single), _misspellings(vocabulary), known, ngrams
+        _neighbours(vocabulary, train, known.is_single),
+        _misspellings(vocabulary, known.is_single),
+        known,
+        ngrams,
+        None if subwords is None else Subwords(words, subwords, vocabulary),
     )
 
 
@@ -134,12 +153,14 @@ def _neighbours(
     return table
 
 
-def _misspellings(vocabulary: Mapping[str, int]) -> npt.NDArray[np.int32]:
+def _misspellings(
+    vocabulary: Mapping[str, int], is_single: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int32]:
     """Give each token four misspellings; one that the vocabulary lacks is `[UNK]`."""
     singles = {
         token: number
         for token, number in vocabulary.items()
-        if JOINT not in token and number > vocabulary[UNK]
+        if is_single[number] and number > vocabulary[UNK]
     }
     alphabet = sorted({character for token in singles for character in token})
     table = np.repeat(np.arange(len(vocabulary), dtype=np.int32)[:, None], N_MISSPELLINGS, axis=1)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from tuner.features.subwords import SubwordLengths, Subwords
 from tuner.packed import PackedTokens
 
 __all__ = ["JOINT", "PAD", "UNK", "blocks", "build_vocabulary"]
@@ -20,13 +21,20 @@ JOINT = "\x1f"
 _Counts: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 _BLOCK_TOKENS = 2_000_000  # what is worked on at once: tens of megabytes
+_BLOCK_WORDS = 200_000  # of which all pieces are
 _RUNS_HELD = 16_000_000
 
 
 def build_vocabulary(
-    train: PackedTokens, *, ngrams: int, size: int, min_count: int, ngram_min_count: int
+    train: PackedTokens,
+    *,
+    ngrams: int,
+    size: int,
+    min_count: int,
+    ngram_min_count: int,
+    subwords: SubwordLengths | None = None,
 ) -> dict[str, int]:
-    """Give the tokens of the train texts, and their n-grams, numbers by falling frequency.
+    """Give the tokens of the train texts, their n-grams and pieces numbers by falling frequency.
 
     Parameters
     ----------
@@ -37,14 +45,16 @@ def build_vocabulary(
     size
         Entries at most, `[PAD]` (0) and `[UNK]` (1) counted.
     min_count, ngram_min_count
-        Texts a single token, or a longer run of such tokens, must occur in.
+        Texts a single token, or a longer run of such tokens or a piece, must occur in.
+    subwords
+        Which pieces of tokens are counted besides, see `Subwords`; None for none.
 
     Returns
     -------
     dict
         Token to id, ids 0 to at most `size - 1`; of equal frequency the shorter run comes first,
-        then they go by spelling. So what a run begins with, and each of its tokens, stand before
-        it.
+        pieces last, then they go by spelling. So what a run begins with, and each of its tokens,
+        stand before it.
 
     >>> texts = PackedTokens.pack([["不", "好"], ["不", "好", "看"]])
     >>> found = build_vocabulary(texts, ngrams=2, size=6, min_count=1, ngram_min_count=2)
@@ -64,15 +74,24 @@ def build_vocabulary(
         frequency.append(n_texts[is_frequent])
         levels.add(keys)
     # The lexicon is sorted, and so are the keys of a level: numbers rise as the spellings do.
+    spelled = [_spelled(train.lexicon, level) for level in runs]
+    if subwords is not None:
+        known = Subwords(train.lexicon, subwords)
+        keys, n_texts = _count_pieces(train, known)
+        is_frequent = n_texts >= ngram_min_count
+        frequency.append(n_texts[is_frequent])
+        spelled.append([known.spelled[key] for key in keys[is_frequent].tolist()])
     order = np.argsort(-np.concatenate(frequency), kind="stable")[: size - 2]
-    level_of = np.repeat(np.arange(len(runs)), [len(level) for level in runs])
-    first_of = np.cumsum([0, *(len(level) for level in runs)])
-    chosen = (
-        runs[level][number - first_of[level]].tolist()
-        for level, number in zip(level_of[order].tolist(), order.tolist(), strict=True)
-    )
-    tokens = (JOINT.join(train.lexicon[token] for token in run) for run in chosen)
-    return {PAD: 0, UNK: 1, **{token: number for number, token in enumerate(tokens, start=2)}}
+    tokens = [token for level in spelled for token in level]
+    return {
+        PAD: 0,
+        UNK: 1,
+        **{tokens[place]: number for number, place in enumerate(order.tolist(), start=2)},
+    }
+
+
+def _spelled(lexicon: Sequence[str], runs: npt.NDArray[np.int64]) -> list[str]:
+    return [JOINT.join(lexicon[token] for token in run) for run in runs.tolist()]
 
 
 class _Levels:
@@ -128,9 +147,9 @@ class _Levels:
         return begins[:-1] * self.n_types + last, is_run
 
 
-def blocks(tokens: PackedTokens) -> Iterator[slice]:
-    """Cut the lists into runs that are worked on at once."""
-    block_of = tokens.starts[:-1] // _BLOCK_TOKENS
+def blocks(tokens: PackedTokens, n_tokens: int = _BLOCK_TOKENS) -> Iterator[slice]:
+    """Cut the lists into runs of about `n_tokens` tokens that are worked on at once."""
+    block_of = tokens.starts[:-1] // n_tokens
     edges = np.flatnonzero(np.diff(block_of, prepend=-1, append=-1)).tolist()
     for start, stop in pairwise(edges):
         yield slice(start, stop)
@@ -157,6 +176,18 @@ def _count_runs(documents: PackedTokens, levels: _Levels) -> _Counts:
         held.append(_text_counts(*levels.candidates(piece.ids.astype(np.int64), text_of)))
         if sum(len(keys) for keys, _ in held) > _RUNS_HELD:
             held = [_merged(held)]
+    return _merged(held)
+
+
+def _count_pieces(documents: PackedTokens, known: Subwords) -> _Counts:
+    """Give the numbers of the pieces of all tokens, rising, and the texts each occurs in."""
+    none = np.zeros(0, np.int64)
+    held: list[_Counts] = [(none, none)]
+    for block in blocks(documents, _BLOCK_WORDS):
+        piece = documents[block]
+        numbers, n_pieces = known.of(piece.ids)
+        text_of = np.repeat(np.arange(len(piece)), piece.lengths)
+        held.append(_text_counts(numbers, np.repeat(text_of, n_pieces)))
     return _merged(held)
 
 

@@ -47,6 +47,7 @@ ONLY_FROM_SCRATCH = frozenset(
         "features.vocabulary_size",
         "features.min_count",
         "features.ngrams",
+        "features.subwords",
         "features.ngram_min_count",
         "features.length_percentile",
         "preprocess.lower_case",
@@ -100,8 +101,10 @@ def ignored_settings(backbone: str) -> frozenset[str]:
     """Give the dotted names of the settings that have no meaning for a backbone."""
     if is_pretrained(backbone):
         return ONLY_FROM_SCRATCH
-    ignored: frozenset[str] = backbone_class(backbone).IGNORED
-    return ignored | ONLY_PRETRAINED
+    found = backbone_class(backbone)
+    ignored: frozenset[str] = found.IGNORED | ONLY_PRETRAINED
+    # A piece stands behind the text, not at its word's place.
+    return ignored | {"features.subwords"} if found.USES_ORDER else ignored
 
 
 def model_shape(settings: ModelSettings, *, vocabulary_size: int, n_classes: int) -> ModelShape:

@@ -18,7 +18,8 @@ from tuner.persist.atomic import replace_folder, write_bytes, write_json
 
 __all__ = ["StoredModel", "read_model", "write_model"]
 
-SCHEMA = 2
+SCHEMA = 3
+_RUNS_SINCE = 2  # n-grams are read as they are now
 _USER_FILES = ("dictionary", "stop_words")
 CHECKPOINT_FOLDER = "checkpoint"
 """A checkpoint put here in a model folder is taken in place of the one its settings name."""
@@ -44,6 +45,7 @@ class StoredModel:
     weights: Mapping[str, npt.NDArray[np.float32]]
     about: Mapping[str, Any]
     checkpoint: str | None = None
+    subwords: tuple[int, int] | None = None
 
 
 def write_model(folder: Path, model: StoredModel) -> None:
@@ -65,6 +67,7 @@ def write_model(folder: Path, model: StoredModel) -> None:
             {
                 "schema": SCHEMA,
                 "ngrams": model.ngrams,
+                "subwords": model.subwords,
                 "max_tokens": model.max_tokens,
                 "edges": list(model.edges),
                 "checkpoint": model.checkpoint,
@@ -93,10 +96,10 @@ def read_model(folder: Path) -> StoredModel:
                 f"schema must be at most {SCHEMA}; got {head['schema']}. "
                 "It was written by a later version of tuner."
             )
-        if head["schema"] < SCHEMA and head["ngrams"] > 1:
+        if head["schema"] < _RUNS_SINCE and head["ngrams"] > 1:
             raise CheckpointError(
-                f"schema must be {SCHEMA}; got {head['schema']}. An earlier version of tuner read "
-                "texts in another way; run the study again."
+                f"schema must be at least {_RUNS_SINCE}; got {head['schema']}. An earlier "
+                "version of tuner read texts in another way; run the study again."
             )
         for key in _USER_FILES:
             if settings["preprocess"][key] == f"{key}.txt":
@@ -126,6 +129,7 @@ def read_model(folder: Path) -> StoredModel:
             weights=_finite(unpack_arrays((folder / "weights.npz").read_bytes())),
             about=head["about"],
             checkpoint=checkpoint,
+            subwords=_lengths(head.get("subwords")),
         )
     except CheckpointError as error:
         raise CheckpointError(f"{folder}: {error}") from error
@@ -142,6 +146,22 @@ def _read_vocabulary(folder: Path) -> list[str]:
             f"vocabulary.json must begin with {_RESERVED}, the ids 0 and 1; got {vocabulary[:2]}"
         )
     return vocabulary
+
+
+def _lengths(subwords: Any) -> tuple[int, int] | None:
+    """Read which pieces of words are features; folders of before have none."""
+    if subwords is None:
+        return None
+    if (
+        not isinstance(subwords, list)
+        or [type(length) for length in subwords] != [int, int]
+        or not 2 <= subwords[0] <= subwords[1]
+    ):
+        raise ValueError(
+            "model.json: subwords must be two lengths, the shorter first and at least 2; "
+            f"got {subwords!r}"
+        )
+    return subwords[0], subwords[1]
 
 
 def _check_names(file: str, value: Any, *, at_least: int) -> None:

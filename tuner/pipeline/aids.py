@@ -73,7 +73,9 @@ class Aids:
         if not settings.augmentation.is_on:
             return None
         if self._replacements is None or self._replacements[0] is not encoder:
-            made = fit_replacements(encoder.vocabulary, train, ngrams=encoder.ngrams)
+            made = fit_replacements(
+                encoder.vocabulary, train, ngrams=encoder.ngrams, subwords=encoder.subwords
+            )
             self._replacements = (encoder, made)
         return self._replacements[1]
 

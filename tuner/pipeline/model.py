@@ -35,7 +35,7 @@ class Model:
         self.settings = Settings.model_validate(dict(stored.settings))
         self.classes = stored.classes
         vocabulary = {token: number for number, token in enumerate(stored.vocabulary)}
-        self._encoder = Encoder(vocabulary, stored.ngrams, stored.max_tokens)
+        self._encoder = Encoder(vocabulary, stored.ngrams, stored.max_tokens, stored.subwords)
 
     def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Predict raw texts, (len(texts), n_classes) float32, rows adding up to 1."""

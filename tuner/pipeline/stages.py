@@ -19,6 +19,7 @@ from tuner.config import FeatureSettings, PreprocessSettings, digest
 from tuner.features import (
     Encoded,
     Encoder,
+    SubwordLengths,
     build_vocabulary,
     encoded_from_arrays,
     encoded_to_arrays,
@@ -114,6 +115,7 @@ class Stages:
         rows: Rows,
         *,
         ngrams: int,
+        subwords: SubwordLengths | None,
         stop_requested: StopRequested = lambda: None,
     ) -> tuple[Encoder, dict[str, Encoded]]:
         """Give the encoder fitted on the rows of train, and every part encoded.
@@ -124,8 +126,21 @@ class Stages:
             Places of each part's texts, see `given` and `rows`; one part is "train".
         ngrams
             Longest run of tokens that is a feature.
+        subwords
+            Which pieces of words are features; None for none.
         """
-        vocabulary_key = self._vocabulary_key(preprocess, settings, rows["train"], ngrams=ngrams)
+        vocabulary_key = digest(
+            [
+                self._segments_key(preprocess),
+                sorted(stop_words(preprocess.stop_words)),
+                _rows_digest(rows["train"]),
+                ngrams,
+                subwords,
+                settings.model_dump(
+                    mode="json", include={"vocabulary_size", "min_count", "ngram_min_count"}
+                ),
+            ]
+        )
         encoding_key = digest(
             [
                 vocabulary_key,
@@ -142,12 +157,13 @@ class Stages:
                 size=settings.vocabulary_size,
                 min_count=settings.min_count,
                 ngram_min_count=settings.ngram_min_count,
+                subwords=subwords,
             )
             _put_all(writer, vocabulary_to_arrays(made))
 
         def make_encoding(writer: ArrayFileWriter) -> None:
             tokens = self.tokens(preprocess, stop_requested=stop_requested)
-            encoder = Encoder(vocabulary, ngrams, settings.max_tokens)
+            encoder = Encoder(vocabulary, ngrams, settings.max_tokens, subwords)
             parts = {name: encoder.encode(tokens.take(places)) for name, places in rows.items()}
             length = fit_length(parts["train"], settings)
             parts = {name: encoded.cut(length) for name, encoded in parts.items()}
@@ -161,22 +177,7 @@ class Stages:
             obtain("encoding", encoding_key, make_encoding, stop_requested=stop_requested),
             tuple(rows),
         )
-        return Encoder(vocabulary, ngrams, max_tokens), parts
-
-    def _vocabulary_key(
-        self,
-        preprocess: PreprocessSettings,
-        settings: FeatureSettings,
-        train: npt.NDArray[np.intp],
-        *,
-        ngrams: int,
-    ) -> str:
-        """Identify a vocabulary by all that it depends on."""
-        sizes = settings.model_dump(
-            mode="json", include={"vocabulary_size", "min_count", "ngram_min_count"}
-        )
-        words = sorted(stop_words(preprocess.stop_words))
-        return digest([self._segments_key(preprocess), words, _rows_digest(train), ngrams, sizes])
+        return Encoder(vocabulary, ngrams, max_tokens, subwords), parts
 
     def _cleaned(
         self, preprocess: PreprocessSettings, stop_requested: StopRequested

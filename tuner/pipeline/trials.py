@@ -10,18 +10,20 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tuner.config import PreprocessSettings, Settings
 from tuner.features import Coverage, EmbeddingStart, Encoded, Encoder
-from tuner.models import backbone_class, ignored_settings, is_pretrained
+from tuner.models import ignored_settings, is_pretrained
 from tuner.packed import PackedTokens
 from tuner.persist import Cache, StoredModel
 from tuner.pipeline.aids import Aids
 from tuner.pipeline.encoders import EncoderPipeline, PreparedTexts
 from tuner.pipeline.stages import STAGES, Stages
+from tuner.pipeline.token_kinds import TokenKinds, resolve_kinds
 from tuner.preprocess import resolve_segmenter, with_words
 from tuner.records import (
     Checkpoint,
@@ -174,15 +176,27 @@ class Pipeline:
 
     def _features(self, settings: Settings, stop_requested: StopRequested) -> Prepared:
         preprocess = self.resolve(settings.preprocess)
-        ngrams = _resolve_ngrams(settings, preprocess)
-        key = (preprocess, settings.features, ngrams)
+        kinds = self._kinds(settings, preprocess)
+        key = (preprocess, settings.features, kinds)
         prepared = self._prepared.pop(key, None)
         if prepared is None:
-            prepared = self._prepare(preprocess, settings, ngrams, stop_requested)
+            prepared = self._prepare(preprocess, settings, kinds, stop_requested)
         self._prepared[key] = prepared
         while len(self._prepared) > _KEPT_IN_MEMORY:
             self._prepared.popitem(last=False)
         return prepared
+
+    def _kinds(self, settings: Settings, preprocess: PreprocessSettings) -> TokenKinds:
+        if self._study is not None:
+            return self._study._kinds(settings, preprocess)
+        return resolve_kinds(
+            settings, preprocess, n_texts=len(self.parts.train), mean_length=self._mean_length
+        )
+
+    @cached_property
+    def _mean_length(self) -> float:
+        """Characters of a train text, on average."""
+        return sum(len(document.text) for document in self.parts.train) / len(self.parts.train)
 
     def vector_coverage(self, settings: Settings) -> Coverage | None:
         """Say how many words have a vector in `model.vectors`; None without that."""
@@ -229,6 +243,7 @@ class Pipeline:
             settings=resolved.model_dump(mode="json"),
             vocabulary=tuple(prepared.encoder.vocabulary),
             ngrams=prepared.encoder.ngrams,
+            subwords=prepared.encoder.subwords,
             max_tokens=prepared.encoder.max_tokens,
             edges=prepared.data.layout.edges,
             classes=self.parts.classes,
@@ -240,7 +255,7 @@ class Pipeline:
         self,
         preprocess: PreprocessSettings,
         settings: Settings,
-        ngrams: int,
+        kinds: TokenKinds,
         stop_requested: StopRequested,
     ) -> Prepared:
         features = settings.features
@@ -251,7 +266,12 @@ class Pipeline:
         started = time.perf_counter()
         before = self._cache.counts.copy()
         encoder, encoded = self._stages.features(
-            preprocess, features, self._rows, ngrams=ngrams, stop_requested=stop_requested
+            preprocess,
+            features,
+            self._rows,
+            ngrams=kinds.ngrams,
+            subwords=kinds.subwords,
+            stop_requested=stop_requested,
         )
         seconds = time.perf_counter() - started
         made = [stage for stage, which in self._cache.counts - before if which == "made"]
@@ -282,6 +302,7 @@ class Pipeline:
             vocabulary_size=len(encoder.vocabulary),
             max_tokens=encoder.max_tokens,
             classes=self.parts.classes,
+            is_subword=encoder.is_subword,
             # A fold has the shapes of its study, so that the programs of the search serve it.
             layout=(
                 None
@@ -289,12 +310,3 @@ class Pipeline:
                 else self._study._features(settings, lambda: None).data.layout
             ),
         )
-
-
-def _resolve_ngrams(settings: Settings, preprocess: PreprocessSettings) -> int:
-    """Give the longest n-gram; for characters four, which is a Chinese word or two."""
-    if settings.features.ngrams != "auto":
-        return int(settings.features.ngrams)
-    if backbone_class(settings.model.backbone).USES_ORDER:
-        return 1
-    return 4 if preprocess.segmenter == "characters" else 2

@@ -30,6 +30,8 @@ __all__ = [
 PREDICTION_ROWS_MAX = 256
 PREDICTION_TOKENS = 128 * PREDICTION_ROWS_MAX
 
+SUBWORD_SHARE = 0.5  # docs/backbones.md has the figures
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledTexts:
@@ -108,22 +110,32 @@ class FitData:
     validation: EvaluationPart
     selection: EvaluationPart
     classes: tuple[str, ...]
+    is_subword: npt.NDArray[np.bool_] | None = None
 
     @cached_property
     def token_weights(self) -> npt.NDArray[np.float32]:
         """Inverse document frequency of every token in train, (vocabulary_size,).
 
         log((1 + n) / (1 + n_t)) + 1, as scikit-learn has it; 0 for `[PAD]`, `[UNK]` and tokens
-        that no text has.
+        that no text has. Those of the pieces of words are scaled, since there are several to
+        each: the squares of all add up to a share of those of all words and n-grams.
         """
-        counts = np.zeros(self.layout.vocabulary_size, np.int64)
+        n_texts, n_places = np.zeros((2, self.layout.vocabulary_size), np.int64)
         for bucket in self.train:
             ordered = np.sort(bucket.token_ids, axis=1)
             is_first = np.diff(ordered, axis=1, prepend=ordered[:, :1] * 0) > 0
-            counts += np.bincount(ordered[is_first], minlength=len(counts))
-        weights = np.log((1 + len(self.train_labels)) / (1 + counts)) + 1
+            n_texts += np.bincount(ordered[is_first], minlength=len(n_texts))
+            n_places += np.bincount(ordered.ravel(), minlength=len(n_places))
+        weights = np.log((1 + len(self.train_labels)) / (1 + n_texts)) + 1
         weights[: UNKNOWN + 1] = 0.0
-        return np.where(counts > 0, weights, 0.0).astype(np.float32)
+        weights = np.where(n_texts > 0, weights, 0.0)
+        if self.is_subword is not None:
+            squares = n_places * weights**2
+            of_pieces = squares[self.is_subword].sum()
+            if of_pieces > 0:
+                words = squares[~self.is_subword].sum()
+                weights[self.is_subword] *= np.sqrt(SUBWORD_SHARE * words / of_pieces)
+        return weights.astype(np.float32)
 
 
 def prepare_fit(
@@ -135,11 +147,14 @@ def prepare_fit(
     max_tokens: int,
     classes: Sequence[str],
     layout: Layout | None = None,
+    is_subword: npt.NDArray[np.bool_] | None = None,
 ) -> FitData:
     """Pad the parts into buckets.
 
     Parameters
     ----------
+    is_subword
+        Which entries of the vocabulary are pieces of words, (vocabulary_size,); None for none.
     layout
         Of the study, when these parts are a fold of it. A vocabulary that is larger than the
         study's gets a layout of its own.
@@ -166,6 +181,7 @@ def prepare_fit(
         validation=to_predict(validation),
         selection=to_predict(selection),
         classes=tuple(classes),
+        is_subword=is_subword,
     )  # fmt: skip
 
 

@@ -40,6 +40,8 @@ def test_space_entry_can_be_given_and_taken_out():
             ["space.model.dropout", "0.5 to 0.1"],
         ),
         (("space.model.dropuot", {"low": 0, "high": 0.1}), ["Did you mean 'model.dropout'"]),
+        (("features.subwords", "5-3"), ["features.subwords", "such as 3-4", "'5-3'"]),
+        (("features.subwords", 3), ["features.subwords", "such as 3-4", "got 3"]),
         (("training.epochs", "many"), ["training.epochs", "integer", "'many'"]),
         (("training.learning_rate", float("nan")), ["training.learning_rate", "nan"]),
     ],

@@ -199,6 +199,8 @@ def test_model_folder_with_a_wrong_file_is_refused(tmp_path, file, value, words)
         ({"edges": (0, 8)}, "edges must be rising"),
         ({"edges": ("8",)}, "edges must be a list of integers"),
         ({"max_tokens": 0}, "max_tokens must be at least 1"),
+        ({"subwords": (4, 3)}, "subwords must be two lengths"),
+        ({"subwords": "3-4"}, "subwords must be two lengths"),
         ({"weights": {"w": np.array([np.nan], np.float32)}}, "'w' must hold finite numbers"),
     ],
 )

@@ -172,6 +172,6 @@ def test_preparing_stops_when_asked(pipeline):
 def test_vocabulary_settings_have_a_stage_each():
     # A setting that no key holds would serve stale features: name its stage here and in stages.py.
     assert set(FeatureSettings.model_fields) == {
-        "vocabulary_size", "min_count", "ngrams", "ngram_min_count", "length_percentile",
-        "max_tokens",
+        "vocabulary_size", "min_count", "ngrams", "ngram_min_count", "subwords",
+        "length_percentile", "max_tokens",
     }  # fmt: skip

@@ -97,15 +97,16 @@ def test_same_seed_changes_alike_and_another_otherwise():
     assert not np.array_equal(changed(**every), changed(seed=1, **every))
 
 
-@pytest.fixture(params=[2, 3])
+@pytest.fixture(params=[(2, None), (3, None), (1, (2, 3)), (2, (2, 2))])
 def with_ngrams(request):
+    ngrams, subwords = request.param
     texts = [["a", "b", "a", "c"], ["b", "a"], ["c"], ["a", "b", "a", "b", "c", "a"]]
-    names = ["a", "b", "c", "a\x1fb", "b\x1fa", "a\x1fb\x1fa"]
+    names = ["a", "b", "c", "a\x1fb", "b\x1fa", "a\x1fb\x1fa", "\x1e a", "\x1ea ", "\x1e c"]
     vocabulary = {token: n for n, token in enumerate(["[PAD]", "[UNK]", *names])}
-    encoder = Encoder(vocabulary, request.param, 16)
+    encoder = Encoder(vocabulary, ngrams, 24, subwords)
     encoded = encoder.encode(PackedTokens.pack(texts))
-    tables = fit_replacements(vocabulary, encoded, ngrams=request.param)
-    return encoder, encoded.padded(np.arange(4), 16), tables
+    tables = fit_replacements(vocabulary, encoded, ngrams=ngrams, subwords=subwords)
+    return encoder, encoded.padded(np.arange(4), 24), tables
 
 
 def test_ngrams_are_made_anew_as_the_encoder_makes_them(with_ngrams):
@@ -113,8 +114,8 @@ def test_ngrams_are_made_anew_as_the_encoder_makes_them(with_ngrams):
     found = changed(texts=texts, tables=tables, swap=0.9)
 
     names = {number: token for token, number in encoder.vocabulary.items()}
-    words = [[names[n] for n in row if n and "\x1f" not in names[n]] for row in found.tolist()]
-    expected = encoder.encode(PackedTokens.pack(words)).padded(np.arange(4), 16)
+    words = [[names[n] for n in row if n and names[n] in "abc"] for row in found.tolist()]
+    expected = encoder.encode(PackedTokens.pack(words)).padded(np.arange(4), 24)
     assert np.array_equal(found, expected)
     assert not np.array_equal(found, texts)
 
