@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from tuner.cli.parameter_types import Count, Duration
 from tuner.cores import thread_environment
+from tuner.masking import mask_url
 
 __all__ = [
     "data_options",
@@ -76,9 +78,26 @@ output_option = click.option(
     show_default=True,
     help="Root of all results.",
 )
+
+
+def _warn_of_a_password(
+    context: click.Context, parameter: click.Parameter, url: str | None
+) -> str | None:
+    given = context.get_parameter_source(str(parameter.name))
+    if url is not None and given is ParameterSource.COMMANDLINE and mask_url(url) != url:
+        click.echo(
+            "warning: --storage has a password in it, which all users of this machine can read in "
+            "the list of processes; put the URL into the environment's OPTUNA_STORAGE, or the "
+            "password into PGPASSWORD or ~/.pgpass.",
+            err=True,
+        )
+    return url
+
+
 storage_option = click.option(
     "--storage",
     envvar="OPTUNA_STORAGE",
+    callback=_warn_of_a_password,
     metavar="URL",
     help="sqlite:///FILE or postgresql://USER@HOST/DATABASE; better in the environment's "
     "OPTUNA_STORAGE when it holds a password.  [default: sqlite:///<output>/tuner.db]",
