@@ -1,4 +1,4 @@
-"""Measure the tuned `average` and `textcnn` on official splits, beside published figures.
+"""Measure tuned backbones on official splits, beside published figures.
 
     nice python benchmarks/published.py DATA_FOLDER --output published.jsonl
 
@@ -36,7 +36,7 @@ from tuner.records import TrialSeeds
 from tuner.service import plan_study, run_study
 
 NAMES = ("trec", "sst2", "banking77", "clinc150")
-BACKBONES = ("average", "textcnn")
+BACKBONES = ("average", "linear", "textcnn")
 SEEDS = 5
 PUBLISHED = {
     "trec": "CNN-rand 91.2 (Kim 2014, arXiv:1408.5882, table 2)",
