@@ -2,27 +2,30 @@
 
 from tuner.config.identity import canonical_json, digest, settings_digest, settings_record
 from tuner.config.loading import load_settings, shipped_studies
-from tuner.config.settings import (
+from tuner.config.running_settings import ExecutionSettings, WorkerSettings
+from tuner.config.search_settings import (
     DEFAULT_SPACE,
     METRIC_DIRECTIONS,
     METRIC_RANGES,
-    AugmentationSettings,
-    DataSettings,
-    ExecutionSettings,
-    FeatureSettings,
-    ModelSettings,
-    PreprocessSettings,
     PrunerSettings,
-    RegularizationSettings,
     SamplerSettings,
-    Settings,
     SpaceEntry,
-    SplitSettings,
     StudySettings,
-    TrainingSettings,
-    WorkerSettings,
+)
+from tuner.config.settings import Settings
+from tuner.config.text_settings import (
+    DataSettings,
+    FeatureSettings,
+    PreprocessSettings,
+    SplitSettings,
 )
 from tuner.config.trial_config import apply_params, setting_value
+from tuner.config.trial_settings import (
+    AugmentationSettings,
+    ModelSettings,
+    RegularizationSettings,
+    TrainingSettings,
+)
 from tuner.nearest import did_you_mean
 
 __all__ = [

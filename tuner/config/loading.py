@@ -10,7 +10,8 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from tuner.config.complaints import as_config_error
-from tuner.config.settings import DEFAULT_SPACE, Settings
+from tuner.config.search_settings import DEFAULT_SPACE
+from tuner.config.settings import Settings
 from tuner.config.trial_config import (
     SEARCHABLE_SECTIONS,
     apply_params,
