@@ -130,11 +130,14 @@ class FitData:
         weights[: UNKNOWN + 1] = 0.0
         weights = np.where(n_texts > 0, weights, 0.0)
         if self.is_subword is not None:
+            # The vocabulary of a fold may have fewer entries than its layout has rows.
+            is_subword = np.resize(self.is_subword, len(weights))
+            is_subword[len(self.is_subword) :] = False
             squares = n_places * weights**2
-            of_pieces = squares[self.is_subword].sum()
+            of_pieces = squares[is_subword].sum()
             if of_pieces > 0:
-                words = squares[~self.is_subword].sum()
-                weights[self.is_subword] *= np.sqrt(SUBWORD_SHARE * words / of_pieces)
+                words = squares[~is_subword].sum()
+                weights[is_subword] *= np.sqrt(SUBWORD_SHARE * words / of_pieces)
         return weights.astype(np.float32)
 
 

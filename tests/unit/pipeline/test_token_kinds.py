@@ -68,6 +68,18 @@ def test_changed_texts_keep_the_pieces_of_their_words(pipeline):
     assert outcome.selection.accuracy > 0.9
 
 
+def test_fold_with_a_smaller_vocabulary_reads_pieces_too(pipeline):
+    run(pipeline)
+    parts = pipeline.parts
+    rest = SearchParts(
+        parts.train[:20], parts.validation, parts.selection, parts.classes, "e" * 64, 0
+    )
+
+    _, outcome = run(pipeline.on(rest))
+
+    assert outcome.selection.accuracy > 0.7
+
+
 def kinds(backbone="linear", subwords="auto", segmenter="words", n_texts=5_000, mean_length=80):
     settings = load_settings(
         overrides=[("model.backbone", backbone), ("features.subwords", subwords)]
