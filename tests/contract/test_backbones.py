@@ -10,8 +10,9 @@ from tuner.features import Encoded
 from tuner.models import ModelShape, backbone_class, backbone_names
 from tuner.models.classifier import Classifier
 from tuner.models.dropout import Dropout
+from tuner.training import data
 from tuner.training.batches import TrainBucket, make_batches
-from tuner.training.data import prediction_batches
+from tuner.training.data import prediction_calls
 from tuner.training.program import Hyperparameters, Program
 
 IDS = np.array([[2, 3, 4, 5, 0, 0, 0, 0], [6, 7, 0, 0, 0, 0, 0, 0]], np.int32)
@@ -137,11 +138,30 @@ def test_probabilities_of_a_text_do_not_depend_on_its_company(backbone):
     program = Program(shape(backbone))
     program.classifier.reset(seed=1)
     lengths = np.array([4, 2], np.int32)
-    both = program.probabilities(prediction_batches(Encoded(IDS[IDS != 0], lengths), [8]), 2)
-    alone = program.probabilities(prediction_batches(Encoded(IDS[1, :2], lengths[1:]), [8]), 1)
+    both = program.probabilities(prediction_calls(Encoded(IDS[IDS != 0], lengths), [8]), 2)
+    alone = program.probabilities(prediction_calls(Encoded(IDS[1, :2], lengths[1:]), [8]), 1)
 
     assert np.array_equal(both[1], alone[0])
     np.testing.assert_allclose(both.sum(axis=1), 1.0, atol=1e-6)
+
+
+def test_every_text_of_a_long_part_has_its_own_probabilities(monkeypatch):
+    monkeypatch.setattr(data, "PREDICTION_ROWS_MAX", 4)  # rows of one batch
+    program = Program(shape("average"))
+    program.classifier.reset(seed=1)
+    lengths = np.random.default_rng(1).integers(1, 9, 43).astype(np.int32)  # two lengths, mixed
+    token_ids = np.random.default_rng(2).integers(2, 20, lengths.sum()).astype(np.int32)
+
+    def predict(token_ids, lengths):
+        calls = prediction_calls(Encoded(token_ids, lengths), [4, 8])
+        return program.probabilities(calls, len(lengths))
+
+    together = predict(token_ids, lengths)
+    texts = np.split(token_ids, np.cumsum(lengths)[:-1])
+    alone = [predict(text, np.array([len(text)], np.int32))[0] for text in texts]
+
+    assert np.array_equal(together, alone)
+    assert program.n_traces == 2  # one a length
 
 
 def test_unknown_backbone_is_refused_with_the_nearest():

@@ -20,8 +20,8 @@ __all__ = [
     "FitData",
     "LabelledTexts",
     "Layout",
-    "PredictionBatch",
-    "prediction_batches",
+    "PredictionCall",
+    "prediction_calls",
     "prepare_fit",
 ]
 
@@ -29,6 +29,9 @@ __all__ = [
 # last one of the long texts, which are few, costs no more than that of the short ones.
 PREDICTION_ROWS_MAX = 256
 PREDICTION_TOKENS = 128 * PREDICTION_ROWS_MAX
+# A call of a program takes as long as a small network takes for a batch. Of more batches a call
+# the cores would get unequal shares of a small part.
+BATCHES_PER_CALL = 4
 
 SUBWORD_SHARE = 0.5  # docs/backbones.md has the figures
 
@@ -42,28 +45,34 @@ class LabelledTexts:
 
 
 @dataclass(frozen=True, slots=True)
-class PredictionBatch:
-    """Texts to predict at once.
+class PredictionCall:
+    """Batches of texts to predict in one call.
 
-    `rows` (n,) are their positions in the part, `token_ids` is a tensor (m, length) int32 whose
-    rows from n on are empty; `shape` is (m, length).
+    `rows` (n,) are their positions in the part, `token_ids` is a tensor (k, m, length) int32 that
+    holds the texts in the first `n_batches` of its k batches, one after another; what follows
+    them is empty.
     """
 
     rows: npt.NDArray[np.intp]
     token_ids: Any
 
     @property
-    def shape(self) -> tuple[int, int]:
+    def shape(self) -> tuple[int, int, int]:
         """Give the shape, which is that of a compiled program."""
-        m, length = self.token_ids.shape
-        return m, length
+        k, m, length = self.token_ids.shape
+        return k, m, length
+
+    @property
+    def n_batches(self) -> int:
+        """Count the batches that hold texts."""
+        return -(-len(self.rows) // self.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationPart:
-    """Texts to predict, see `prediction_batches`, and their class numbers (n,) int32."""
+    """Texts to predict, see `prediction_calls`, and their class numbers (n,) int32."""
 
-    batches: tuple[PredictionBatch, ...]
+    calls: tuple[PredictionCall, ...]
     labels: npt.NDArray[np.int32]
 
 
@@ -174,7 +183,7 @@ def prepare_fit(
     )
 
     def to_predict(part: LabelledTexts) -> EvaluationPart:
-        return EvaluationPart(prediction_batches(part.texts, edges), part.labels)
+        return EvaluationPart(prediction_calls(part.texts, edges), part.labels)
 
     return FitData(
         layout=layout if layout is not None and is_given
@@ -188,21 +197,23 @@ def prepare_fit(
     )  # fmt: skip
 
 
-def prediction_batches(texts: EncodedTexts, edges: Sequence[int]) -> tuple[PredictionBatch, ...]:
+def prediction_calls(texts: EncodedTexts, edges: Sequence[int]) -> tuple[PredictionCall, ...]:
     """Cut texts into batches that are always full, so that a text's company changes nothing.
 
     How many rows a batch is filled up to follows from its length alone.
     """
-    batches = []
+    calls = []
     for bucket in make_buckets(texts, edges):
         length = bucket.token_ids.shape[1]
-        n = min(PREDICTION_ROWS_MAX, max(1, PREDICTION_TOKENS // length))
+        m = min(PREDICTION_ROWS_MAX, max(1, PREDICTION_TOKENS // length))
+        n = BATCHES_PER_CALL * m
         for start in range(0, len(bucket.rows), n):
             token_ids = bucket.token_ids[start : start + n]
             filled = np.zeros((n, length), np.int32)
             filled[: len(token_ids)] = token_ids
-            batches.append(PredictionBatch(bucket.rows[start : start + n], tf.constant(filled)))
-    return tuple(batches)
+            tensor = tf.constant(filled.reshape(BATCHES_PER_CALL, m, length))
+            calls.append(PredictionCall(bucket.rows[start : start + n], tensor))
+    return tuple(calls)
 
 
 def _smallest(token_ids: npt.NDArray[np.int32], vocabulary_size: int) -> npt.NDArray[np.integer]:

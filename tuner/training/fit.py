@@ -30,7 +30,7 @@ from tuner.training.augment import ReplacementTables, augment
 from tuner.training.batches import Batches, ahead, make_batches
 from tuner.training.buckets import EpochPlan, plan_epoch
 from tuner.training.course import Course
-from tuner.training.data import EvaluationPart, FitData, prediction_batches
+from tuner.training.data import EvaluationPart, FitData, prediction_calls
 from tuner.training.loss import class_weights
 from tuner.training.metrics import score
 from tuner.training.program import Hyperparameters, Program, program_for
@@ -320,7 +320,7 @@ class _Trial:
 
 
 def _evaluate(program: Program, part: EvaluationPart, classes: Sequence[str]) -> Scores:
-    probabilities = program.probabilities(part.batches, len(part.labels))
+    probabilities = program.probabilities(part.calls, len(part.labels))
     if not np.isfinite(probabilities).all():
         raise TrialFailed("diverged: the predictions are not finite")
     predicted = probabilities.argmax(axis=1).astype(np.int32)
@@ -341,4 +341,4 @@ def predict_probabilities(
     program = program_for(shape)
     program.classifier.configure(settings.model)
     program.classifier.load(weights)
-    return program.probabilities(prediction_batches(texts, edges), len(texts.lengths))
+    return program.probabilities(prediction_calls(texts, edges), len(texts.lengths))

@@ -21,7 +21,7 @@ from tuner.models.embedding import TokenEmbedding
 from tuner.models.shape import ModelShape
 from tuner.training.adam import Adam, TouchedRows
 from tuner.training.batches import Batches
-from tuner.training.data import PredictionBatch
+from tuner.training.data import PredictionCall
 from tuner.training.loss import cross_entropy
 
 __all__ = ["Hyperparameters", "Program", "program_for"]
@@ -79,8 +79,8 @@ class Program:
         self.seconds_compiling = 0.0
         self.seconds_per_step: dict[tuple[int, int], float] = {}
         self._train: dict[int, Any] = {}
-        self._predict = tf.function(self._predict_batch, jit_compile=True, autograph=False)
-        self._predict_shape: dict[tuple[int, ...], Any] = {}
+        self._predict = tf.function(self._predict_batches, jit_compile=True, autograph=False)
+        self._predict_shape: dict[tuple[int, int, int], Any] = {}
         self._pool = ThreadPoolExecutor(threads())
         self._kept: dict[str, Any] = {}
 
@@ -223,17 +223,29 @@ class Program:
 
     # -- prediction ---------------------------------------------------------------------------
 
-    def _predict_batch(self, token_ids: Any) -> Any:
+    def _predict_batches(self, token_ids: Any, n_batches: Any) -> Any:
+        """Map ids (k, m, length) to probabilities (k, m, n_classes), 0.0 from `n_batches` on."""
         self.n_traces += 1
-        return tf.nn.softmax(self.classifier(token_ids))
+        k, m, _ = token_ids.shape
 
-    def probabilities(self, batches: Sequence[PredictionBatch], n: int) -> npt.NDArray[np.float32]:
+        def one_batch(number: Any, found: Any) -> tuple[Any, Any]:
+            probabilities = tf.nn.softmax(self.classifier(token_ids[number]))
+            place = tf.reshape(number, (1, 1))
+            return number + 1, tf.tensor_scatter_nd_update(found, place, probabilities[None])
+
+        none = tf.zeros((k, m, self.classifier.shape.n_classes))
+        _, found = tf.while_loop(
+            lambda number, _: number < n_batches, one_batch, (tf.constant(0), none)
+        )
+        return found
+
+    def probabilities(self, calls: Sequence[PredictionCall], n: int) -> npt.NDArray[np.float32]:
         """Predict all rows of a part.
 
         Parameters
         ----------
-        batches
-            See `tuner.training.data.prediction_batches`; together they hold every row once.
+        calls
+            See `tuner.training.data.prediction_calls`; together they hold every row once.
         n
             Rows of the part.
 
@@ -242,19 +254,26 @@ class Program:
         ndarray (n, n_classes) float32
             Rows add up to 1. A text's row does not depend on the other texts.
         """
-        out = np.zeros((n, self.classifier.shape.n_classes), np.float32)
+        n_classes = self.classifier.shape.n_classes
+        out = np.zeros((n, n_classes), np.float32)
 
-        def predict(batch: PredictionBatch) -> None:
-            probabilities = self._predict_shape[batch.shape](batch.token_ids)
-            out[batch.rows] = probabilities.numpy()[: len(batch.rows)]
+        def predict(call: PredictionCall) -> None:
+            found = self._predict_shape[call.shape](call.token_ids, tf.constant(call.n_batches))
+            out[call.rows] = found.numpy().reshape(-1, n_classes)[: len(call.rows)]
 
         with self._watched():
-            new = {b.shape: b for b in batches if b.shape not in self._predict_shape}
-            for shape, batch in new.items():  # traced and compiled in this thread, once
-                self._predict_shape[shape] = self._predict.get_concrete_function(batch.token_ids)
-                predict(batch)
-            # A lookup of embeddings keeps one core busy, so batches take a core each.
-            list(self._pool.map(predict, batches))
+            later = []
+            for call in calls:
+                if call.shape in self._predict_shape:
+                    later.append(call)
+                    continue
+                # Traced and compiled in this thread, once.
+                self._predict_shape[call.shape] = self._predict.get_concrete_function(
+                    call.token_ids, tf.TensorSpec((), tf.int32)
+                )
+                predict(call)
+            # A lookup of embeddings keeps one core busy, so calls take a core each.
+            list(self._pool.map(predict, later))
         return out
 
     # -- the best weights of a trial ----------------------------------------------------------
