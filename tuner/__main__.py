@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import sys
+from tuner.cli.leaving import end_with
 
 
 def main() -> None:
     """Run the command line."""
-    try:
-        from tuner.cli.main import cli, run_command
-    except KeyboardInterrupt:  # Ctrl-C while the first modules load
-        sys.exit(130)
-    sys.exit(run_command(cli))
+    end_with(_run)
+
+
+def _run() -> int:
+    from tuner.cli.main import cli, run_command
+
+    return run_command(cli)
 
 
 if __name__ == "__main__":

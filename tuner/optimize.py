@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import sys
+from tuner.cli.leaving import end_with
 
 
 def main() -> None:
     """Run the command line."""
-    try:
-        from tuner.cli.main import run_command
-        from tuner.cli.optimize import optimize
-    except KeyboardInterrupt:  # Ctrl-C while the first modules load
-        sys.exit(130)
-    sys.exit(run_command(optimize))
+    end_with(_run)
+
+
+def _run() -> int:
+    from tuner.cli.main import run_command
+    from tuner.cli.optimize import optimize
+
+    return run_command(optimize)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from tuner.search.stopwatch import Stopwatch
 
 __all__ = ["ClaimedTrial"]
 
-_HAND_BACK_SECONDS = 3.0
+_HAND_BACK_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
 

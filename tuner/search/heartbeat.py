@@ -50,7 +50,7 @@ class Heartbeat:
     ) -> None:
         self._ended.set()
         # A connection that hangs is not waited for: the thread is a daemon.
-        self._thread.join(timeout=5.0)
+        self._thread.join(timeout=2.0)
 
     def _check(self) -> None:
         if self._ended.is_set():

@@ -21,7 +21,8 @@ __all__ = ["PARENT_VARIABLE", "LocalWorkers"]
 PARENT_VARIABLE = "TUNER_PARENT"
 """Environment variable with the pid of the process without which a worker ends itself."""
 
-_STOP_SECONDS = 10.0
+# Who was told to stop has 10 s in all, and writes down where it stands besides.
+_STOP_SECONDS = 7.0
 _ERRORS: dict[int, type[TunerError]] = {2: ConfigError, 3: DataError}
 
 
@@ -107,7 +108,7 @@ class LocalWorkers:
             self._start(place)
 
     def stop(self) -> None:
-        """Ask all to hand back their trials and end; who does not within 10 s is killed."""
+        """Ask all to hand back their trials and end; who does not within 7 s is killed."""
         running = [p for p in self._processes if p is not None and p.poll() is None]
         for process in running:
             process.send_signal(signal.SIGTERM)

@@ -26,7 +26,7 @@ __all__ = ["RayWorkers"]
 
 _log = logging.getLogger(__name__)
 
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 7.0
 _ANSWER_SECONDS = 10.0
 _ERRORS: dict[str, type[TunerError]] = {"ConfigError": ConfigError, "DataError": DataError}
 # What psycopg reads beside the URL; passwords among it travel as an actor's argument, which Ray
@@ -134,7 +134,7 @@ class RayWorkers:
             self._run(place)
 
     def stop(self) -> None:
-        """Ask all to hand back their trials; who does not within 10 s is killed."""
+        """Ask all to hand back their trials; who does not within 7 s is killed."""
         for actor in self._actors:
             actor.stop.remote()
         if self._runs:
