@@ -1,49 +1,35 @@
-"""Create, continue and run a study: exactly the trials asked for, whatever died before."""
+"""Run the trials of a study: exactly those asked for, whatever died before."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from tuner.config import Settings
-from tuner.errors import (
-    TrialTaken,
-)
+from tuner.errors import TrialTaken
 from tuner.records import Progress, StopRequested, TrialRecord
-from tuner.search.blob_table import TableBlobs
 from tuner.search.claimed import ClaimedTrial
-from tuner.search.ending_note import note_conclusion, note_ending
 from tuner.search.endurance import Endurance
-from tuner.search.enduring import EnduringStorage
 from tuner.search.failures import check_failures
-from tuner.search.freeze import freeze
 from tuner.search.grid import Grid
 from tuner.search.heartbeat import Heartbeat
-from tuner.search.identity import stored_settings, write_or_compare
-from tuner.search.locks import named_lock
 from tuner.search.objective import RunTrial, TrialStore
-from tuner.search.owner import claiming_owner, is_dead
-from tuner.search.pruner import build_pruner
-from tuner.search.ranking import best_trial
-from tuner.search.reading import check_known, count_trials
-from tuner.search.retries import retry_attributes
+from tuner.search.owner import claiming_owner
+from tuner.search.reading import count_trials
 from tuner.search.sampler import build_sampler
 from tuner.search.space import default_params, distributions
 from tuner.search.stopwatch import Stopwatch
-from tuner.search.storage import close_storage, open_storage
-from tuner.search.terms import StudyTerms, read_terms, write_terms
+from tuner.search.stored_study import StoredStudy
 
 __all__ = ["EndsEarly", "Search"]
 
 _WAIT_SECONDS = 1.0
-_CONFIRMATION = "confirmation:"
 
 _log = logging.getLogger(__name__)
 
@@ -54,22 +40,8 @@ def _never(_: Sequence[TrialRecord]) -> str | None:
     return None
 
 
-class Search:
-    """One study in its storage.
-
-    Parameters
-    ----------
-    settings
-        Resolved settings; written into the study when it is created, compared when it is
-        continued.
-    fingerprint
-        Of the data.
-    storage_url
-        SQLite or PostgreSQL.
-    study_name
-        Name in the storage.
-    endurance
-        How long the database may be away, and a worker without a beat.
+class Search(StoredStudy):
+    """A study whose trials this process runs; its parameters are those of `StoredStudy`.
 
     Attributes
     ----------
@@ -86,94 +58,19 @@ class Search:
         study_name: str,
         endurance: Endurance | None = None,
     ) -> None:
-        self.settings = settings
-        self.fingerprint = fingerprint
-        self.study_name = study_name
         self.about: Mapping[str, Any] = {}
         self.space = distributions(settings)
         self._grid = (
             Grid(self.space, seed=settings.study.seed) if settings.sampler.name == "grid" else None
         )
-        self._finished: dict[int, TrialRecord] = {}
         self._watch = Stopwatch()
-        self._storage: EnduringStorage = open_storage(storage_url, create=True)
-        self._storage.endurance = endurance or Endurance()
-        try:
-            self._create(study_name, fingerprint)
-        except BaseException:
-            self.close()
-            raise
-
-    def _create(self, study_name: str, fingerprint: str) -> None:
-        with named_lock(self._storage, "studies"):
-            self.is_new = study_name not in set(optuna.get_all_study_names(self._storage))
-            self._study = optuna.create_study(
-                storage=self._storage,
-                study_name=study_name,
-                direction=self.settings.direction,
-                load_if_exists=True,
-                pruner=build_pruner(self.settings.pruner, epochs_max=self.settings.epochs_max),
-            )
-            write_or_compare(self._study, self.settings, fingerprint)
-        self.n_reaped = self.reap()
-
-    @classmethod
-    def join(
-        cls, storage_url: str, study_name: str, *, endurance: Endurance | None = None
-    ) -> Search:
-        """Open a study that is there, with the settings it was made with.
-
-        Raises
-        ------
-        ConfigError
-            If there is no such study, it was not made by tuner, or this version of tuner does not
-            read its settings as they were meant.
-        """
-        storage = open_storage(storage_url, create=False)
-        try:
-            check_known(storage, study_name)
-            study_id = storage.get_study_id_from_name(study_name)
-            attributes = storage.get_study_user_attrs(study_id)
-        finally:
-            close_storage(storage)
-        return cls(
-            stored_settings(study_name, attributes),
-            fingerprint=attributes["fingerprint"],
+        super().__init__(
+            settings,
+            fingerprint=fingerprint,
             storage_url=storage_url,
             study_name=study_name,
             endurance=endurance,
         )
-
-    def heed(self, stop_requested: StopRequested) -> None:
-        """Let a signal end the wait for a database that is away."""
-        self._storage.heed(stop_requested)
-
-    # -- terms --------------------------------------------------------------------------------
-
-    def terms(self) -> StudyTerms | None:
-        """Give what the starter has written down for workers; None if it has not yet."""
-        return read_terms(self._study.user_attrs)
-
-    def set_terms(self, terms: StudyTerms) -> None:
-        """Write down what workers go by."""
-        write_terms(self._study, terms)
-
-    def close_to_workers(self, reason: str) -> None:
-        """Let workers start no more trials; those that run go on to their end."""
-        terms = self.terms()
-        if terms is not None:
-            self.set_terms(replace(terms, closed=reason))
-
-    def table_blobs(self) -> TableBlobs:
-        """Give the study's blobs in the database."""
-        return TableBlobs(self._storage, self._study._study_id)
-
-    @property
-    def n_retries(self) -> int:
-        """Attempts beyond the first of all database operations of this process."""
-        return self._storage.n_retries
-
-    # -- running ------------------------------------------------------------------------------
 
     def run(
         self,
@@ -317,94 +214,6 @@ class Search:
         trials = self._study.get_trials(deepcopy=False)
         is_busy = any(not trial.state.is_finished() for trial in trials)
         return not is_busy and self._grid.next_point(map(_asked_params, _tried(trials))) is None
-
-    # -- what was cut off ---------------------------------------------------------------------
-
-    def reap(self) -> int:
-        """Close running trials whose worker is gone, and queue them again; give their count.
-
-        Gone is one whose process on this host is dead, or which has not beaten for too long.
-        """
-        n_reaped = 0
-        for beat in self._storage.beats(self._study._study_id):
-            is_here_and_dead = is_dead(beat.owner)
-            if not is_here_and_dead and beat.age_seconds <= self._storage.endurance.grace_seconds:
-                continue
-            reason = (
-                "interrupted: its process died"
-                if is_here_and_dead
-                else f"interrupted: no beat for {beat.age_seconds:.0f} s"
-            )
-            retry = retry_attributes(beat.number, beat.attributes, is_lost=True)
-            n_reaped += self._storage.close_trial(
-                self._study._study_id, beat.trial_id, reason=reason, retry=retry
-            )
-        return n_reaped
-
-    def close(self) -> None:
-        """Give the storage's connections back."""
-        close_storage(self._storage)
-
-    # -- reading ------------------------------------------------------------------------------
-
-    def trials(self) -> list[TrialRecord]:
-        """Give all trials but the waiting ones, by number."""
-        return [
-            self._frozen(trial)
-            for trial in self._study.get_trials(deepcopy=False)
-            if trial.state != TrialState.WAITING
-        ]
-
-    def _frozen(self, trial: FrozenTrial) -> TrialRecord:
-        record = self._finished.get(trial.number)
-        if record is None:
-            record = freeze(trial)
-            if trial.state.is_finished():  # nothing changes it any more
-                self._finished[trial.number] = record
-        return record
-
-    def counts(self) -> dict[str, int]:
-        """Count trials, see `count_trials`."""
-        return count_trials(self.trials())
-
-    def best(self) -> TrialRecord | None:
-        """Give the complete trial with the best selection value; the earlier of equal ones."""
-        return best_trial(self.trials(), self.settings.direction)
-
-    def set_note(self, text: str) -> None:
-        """Write the note that the dashboard shows with the study (Markdown)."""
-        from optuna_dashboard import save_note
-
-        save_note(self._study, text)
-
-    def note(self, name: str, value: Mapping[str, Any]) -> None:
-        """Keep what was found out about the study as its attribute."""
-        self._study.set_user_attr(name, dict(value))
-
-    def note_ending(self, *, runs: int, seconds: float) -> None:
-        """Note how many runs the confirmation takes, and the seconds of what follows it."""
-        note_ending(self._study, runs=runs, seconds=seconds)
-
-    def note_conclusion(self, *, finished: int) -> None:
-        """Note that the results were written after so many finished trials."""
-        note_conclusion(self._study, finished=finished)
-
-    # -- confirmation -------------------------------------------------------------------------
-
-    def confirmations(self) -> dict[str, dict[str, Any]]:
-        """Give the runs of the confirmation that are finished, by their key."""
-        return {
-            name.removeprefix(_CONFIRMATION): value
-            for name, value in self._study.user_attrs.items()
-            if name.startswith(_CONFIRMATION)
-        }
-
-    def note_confirmation(self, key: str, run: Mapping[str, Any]) -> None:
-        """Keep a finished run of the confirmation, so that an interrupted one goes on."""
-        self._study.set_user_attr(f"{_CONFIRMATION}{key}", dict(run))
-
-    def _record(self, number: int) -> TrialRecord:
-        return next(record for record in reversed(self.trials()) if record.number == number)
 
 
 def _tried(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

@@ -1,0 +1,228 @@
+"""A study in its storage: opened or made, read, and noted in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Self
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from tuner.config import Settings
+from tuner.records import StopRequested, TrialRecord
+from tuner.search.blob_table import TableBlobs
+from tuner.search.ending_note import note_conclusion, note_ending
+from tuner.search.endurance import Endurance
+from tuner.search.enduring import EnduringStorage
+from tuner.search.freeze import freeze
+from tuner.search.identity import stored_settings, write_or_compare
+from tuner.search.locks import named_lock
+from tuner.search.owner import is_dead
+from tuner.search.pruner import build_pruner
+from tuner.search.ranking import best_trial
+from tuner.search.reading import check_known, count_trials
+from tuner.search.retries import retry_attributes
+from tuner.search.storage import close_storage, open_storage
+from tuner.search.terms import StudyTerms, read_terms, write_terms
+
+__all__ = ["StoredStudy"]
+
+_CONFIRMATION = "confirmation:"
+
+
+class StoredStudy:
+    """One study in its storage.
+
+    Parameters
+    ----------
+    settings
+        Resolved settings; written into the study when it is created, compared when it is
+        continued.
+    fingerprint
+        Of the data.
+    storage_url
+        SQLite or PostgreSQL.
+    study_name
+        Name in the storage.
+    endurance
+        How long the database may be away, and a worker without a beat.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        fingerprint: str,
+        storage_url: str,
+        study_name: str,
+        endurance: Endurance | None = None,
+    ) -> None:
+        self.settings = settings
+        self.fingerprint = fingerprint
+        self.study_name = study_name
+        self._finished: dict[int, TrialRecord] = {}
+        self._storage: EnduringStorage = open_storage(storage_url, create=True)
+        self._storage.endurance = endurance or Endurance()
+        try:
+            self._create(study_name, fingerprint)
+        except BaseException:
+            self.close()
+            raise
+
+    def _create(self, study_name: str, fingerprint: str) -> None:
+        with named_lock(self._storage, "studies"):
+            self.is_new = study_name not in set(optuna.get_all_study_names(self._storage))
+            self._study = optuna.create_study(
+                storage=self._storage,
+                study_name=study_name,
+                direction=self.settings.direction,
+                load_if_exists=True,
+                pruner=build_pruner(self.settings.pruner, epochs_max=self.settings.epochs_max),
+            )
+            write_or_compare(self._study, self.settings, fingerprint)
+        self.n_reaped = self.reap()
+
+    @classmethod
+    def join(
+        cls, storage_url: str, study_name: str, *, endurance: Endurance | None = None
+    ) -> Self:
+        """Open a study that is there, with the settings it was made with.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such study, it was not made by tuner, or this version of tuner does not
+            read its settings as they were meant.
+        """
+        storage = open_storage(storage_url, create=False)
+        try:
+            check_known(storage, study_name)
+            study_id = storage.get_study_id_from_name(study_name)
+            attributes = storage.get_study_user_attrs(study_id)
+        finally:
+            close_storage(storage)
+        return cls(
+            stored_settings(study_name, attributes),
+            fingerprint=attributes["fingerprint"],
+            storage_url=storage_url,
+            study_name=study_name,
+            endurance=endurance,
+        )
+
+    def heed(self, stop_requested: StopRequested) -> None:
+        """Let a signal end the wait for a database that is away."""
+        self._storage.heed(stop_requested)
+
+    def close(self) -> None:
+        """Give the storage's connections back."""
+        close_storage(self._storage)
+
+    # -- terms --------------------------------------------------------------------------------
+
+    def terms(self) -> StudyTerms | None:
+        """Give what the starter has written down for workers; None if it has not yet."""
+        return read_terms(self._study.user_attrs)
+
+    def set_terms(self, terms: StudyTerms) -> None:
+        """Write down what workers go by."""
+        write_terms(self._study, terms)
+
+    def close_to_workers(self, reason: str) -> None:
+        """Let workers start no more trials; those that run go on to their end."""
+        terms = self.terms()
+        if terms is not None:
+            self.set_terms(replace(terms, closed=reason))
+
+    def table_blobs(self) -> TableBlobs:
+        """Give the study's blobs in the database."""
+        return TableBlobs(self._storage, self._study._study_id)
+
+    @property
+    def n_retries(self) -> int:
+        """Attempts beyond the first of all database operations of this process."""
+        return self._storage.n_retries
+
+    # -- what was cut off ---------------------------------------------------------------------
+
+    def reap(self) -> int:
+        """Close running trials whose worker is gone, and queue them again; give their count.
+
+        Gone is one whose process on this host is dead, or which has not beaten for too long.
+        """
+        n_reaped = 0
+        for beat in self._storage.beats(self._study._study_id):
+            is_here_and_dead = is_dead(beat.owner)
+            if not is_here_and_dead and beat.age_seconds <= self._storage.endurance.grace_seconds:
+                continue
+            reason = (
+                "interrupted: its process died"
+                if is_here_and_dead
+                else f"interrupted: no beat for {beat.age_seconds:.0f} s"
+            )
+            retry = retry_attributes(beat.number, beat.attributes, is_lost=True)
+            n_reaped += self._storage.close_trial(
+                self._study._study_id, beat.trial_id, reason=reason, retry=retry
+            )
+        return n_reaped
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def trials(self) -> list[TrialRecord]:
+        """Give all trials but the waiting ones, by number."""
+        return [
+            self._frozen(trial)
+            for trial in self._study.get_trials(deepcopy=False)
+            if trial.state != TrialState.WAITING
+        ]
+
+    def _frozen(self, trial: FrozenTrial) -> TrialRecord:
+        record = self._finished.get(trial.number)
+        if record is None:
+            record = freeze(trial)
+            if trial.state.is_finished():  # nothing changes it any more
+                self._finished[trial.number] = record
+        return record
+
+    def counts(self) -> dict[str, int]:
+        """Count trials, see `count_trials`."""
+        return count_trials(self.trials())
+
+    def best(self) -> TrialRecord | None:
+        """Give the complete trial with the best selection value; the earlier of equal ones."""
+        return best_trial(self.trials(), self.settings.direction)
+
+    def set_note(self, text: str) -> None:
+        """Write the note that the dashboard shows with the study (Markdown)."""
+        from optuna_dashboard import save_note
+
+        save_note(self._study, text)
+
+    def note(self, name: str, value: Mapping[str, Any]) -> None:
+        """Keep what was found out about the study as its attribute."""
+        self._study.set_user_attr(name, dict(value))
+
+    def note_ending(self, *, runs: int, seconds: float) -> None:
+        """Note how many runs the confirmation takes, and the seconds of what follows it."""
+        note_ending(self._study, runs=runs, seconds=seconds)
+
+    def note_conclusion(self, *, finished: int) -> None:
+        """Note that the results were written after so many finished trials."""
+        note_conclusion(self._study, finished=finished)
+
+    # -- confirmation -------------------------------------------------------------------------
+
+    def confirmations(self) -> dict[str, dict[str, Any]]:
+        """Give the runs of the confirmation that are finished, by their key."""
+        return {
+            name.removeprefix(_CONFIRMATION): value
+            for name, value in self._study.user_attrs.items()
+            if name.startswith(_CONFIRMATION)
+        }
+
+    def note_confirmation(self, key: str, run: Mapping[str, Any]) -> None:
+        """Keep a finished run of the confirmation, so that an interrupted one goes on."""
+        self._study.set_user_attr(f"{_CONFIRMATION}{key}", dict(run))
+
+    def _record(self, number: int) -> TrialRecord:
+        return next(record for record in reversed(self.trials()) if record.number == number)
