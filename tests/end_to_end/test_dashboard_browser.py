@@ -41,7 +41,7 @@ def test_study_shows_its_metric_its_note_and_its_trials(browser, address, tmp_pa
     browser.get(f"{address}studies/1")
     wait_for_text(browser, "macro_f1", "评论")
     browser.get(f"{address}studies/1/note")
-    wait_for_text(browser, "Sealed test, read 1 time(s)", "tfidf")
+    wait_for_text(browser, "Sealed test, read once", "tfidf")
     browser.get(f"{address}studies/1/trials?numbers=0")
     wait_for_text(browser, "best_epoch", "seconds", "training.learning_rate")
     browser.save_screenshot(str(tmp_path / "trials.png"))

@@ -117,7 +117,7 @@ def test_output_shows_winner_beside_baselines(finished):
 
     assert "ended (complete): 4 finished trials" in result.stdout
     assert "tfidf_words" in result.stdout
-    assert "sealed test (18 rows, read 1 time(s))" in result.stdout
+    assert "sealed test (18 rows, read once)" in result.stdout
     assert "Traceback" not in result.stderr
 
 
@@ -167,7 +167,7 @@ def test_grown_study_continues_and_warns_that_the_test_has_been_read(finished, t
 
     best = json.loads(result.stdout)
     assert best["trials"]["complete"] == 6
-    assert "has been read 1 time(s)" in result.stderr
+    assert "has been read once" in result.stderr
     assert best["test"]["reads"] in (1, 2)
 
 

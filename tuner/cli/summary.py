@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from tuner.wording import times
+
 __all__ = ["show_best"]
 
 _TITLES = {
@@ -51,7 +53,7 @@ def _show_test(best: Mapping[str, Any]) -> None:
     test, metric = best["test"], best["objective"]["metric"]
     names = dict.fromkeys(("accuracy", "macro_f1", metric))
     width = 2 + max(len(_TITLES[name]) for name in names)
-    click.echo(f"sealed test ({test['n']} rows, read {test['reads']} time(s)):")
+    click.echo(f"sealed test ({test['n']} rows, read {times(test['reads'])}):")
     titles = "".join(f"{_TITLES[name]:>{width}}" for name in names)
     click.echo(f"  {'':<18}{titles}  95 % interval of {_TITLES[metric]}")
     rows = {"best trial": test} | {

@@ -12,6 +12,7 @@ from tuner.corpus.row import Row, cell_text, shown_name
 from tuner.corpus.tables import Table
 from tuner.errors import DataError
 from tuner.records import Document, Finding
+from tuner.wording import counted
 
 __all__ = ["drop_conflicts", "drop_copies", "excerpt", "read_documents", "unify_labels"]
 
@@ -155,7 +156,7 @@ def drop_conflicts(documents: list[Document]) -> tuple[list[Document], list[Find
         "conflicting_labels",
         "warning",
         len(conflicting),
-        f"rows of {n_texts} texts that stand under two labels or more, all their copies left out",
+        f"rows of {counted(n_texts, 'text')} under two labels or more, all their copies left out",
         tuple(excerpt(document) for document in conflicting[:N_EXAMPLES]),
     )
     kept = [d for k, d in zip(keys, documents, strict=True) if len(labels[k]) == 1]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.records import Finding
+from tuner.wording import times
 
 __all__ = ["study_note"]
 
@@ -33,7 +34,7 @@ def study_note(result: Mapping[str, Any], findings: Sequence[Finding]) -> str:
     if test["macro_f1"] is not None:
         lines += [
             "",
-            f"Sealed test, read {test['reads']} time(s): accuracy {test['accuracy']:.4f}, "
+            f"Sealed test, read {times(test['reads'])}: accuracy {test['accuracy']:.4f}, "
             f"macro-F1 {test['macro_f1']:.4f}.",
             "",
             "| on the sealed test | accuracy | macro-F1 |",

@@ -17,6 +17,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tuner.records import TrialRecord
+from tuner.wording import counted
 
 __all__ = ["parameter_importances"]
 
@@ -177,7 +178,7 @@ def _notes(trials: Sequence[TrialRecord]) -> list[str]:
     n_pruned = sum(trial.state == "pruned" for trial in trials)
     if n_pruned:
         notes.append(
-            f"{n_pruned} pruned trial(s) have no value and are left out: what remains is a "
+            f"{counted(n_pruned, 'pruned trial')} without a value left out: what remains is a "
             "selected sample, in which settings that were pruned early seem to matter less."
         )
     return notes

@@ -44,6 +44,7 @@ from tuner.service.results import Results
 from tuner.service.runners import Runner, runners
 from tuner.service.watch import Workers, run_with_workers
 from tuner.service.watchers import Watchers
+from tuner.wording import times
 
 __all__ = ["StudyResult", "run_study"]
 
@@ -217,9 +218,9 @@ def _say_where_it_stands(plan: StudyPlan, search: Search, results: Results, tota
         _log.info("%d trials whose process had died are run again", search.n_reaped)
     if results.sealed.reads and finished < total:
         _log.warning(
-            "the sealed test of this study has been read %d time(s); another winner will be "
+            "the sealed test of this study has been read %s; another winner will be "
             "another reading, and its score a little less honest",
-            results.sealed.reads,
+            times(results.sealed.reads),
         )
 
 
