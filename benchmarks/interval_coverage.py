@@ -184,7 +184,7 @@ def measure(pool: Population, cell: Cell) -> dict:
         models = np.where(keeps, models, models[0])
     first = true_scores(pool.labels, models[0])
     second = true_scores(pool.labels, models[1])
-    others = true_other_scores(pool) if cell.question == "other scores" else {}
+    true_others = true_other_scores(pool) if cell.question == "other scores" else {}
     hits, widths = Counter(), Counter()
     options = {"n_classes": pool.n_classes, "n_resamples": cell.resamples}
     began = time.perf_counter()
@@ -204,7 +204,7 @@ def measure(pool: Population, cell: Cell) -> dict:
                 **options,
             )
             for metric in OTHER_SCORES:
-                count(hits, widths, metric, found[metric], others[metric])
+                count(hits, widths, metric, found[metric], true_others[metric])
         elif cell.question == "difference":
             [one] = compare(labels, drawn[0], {"other": drawn[1]}, seed=sample, **options)
             for metric in METRICS:
@@ -222,7 +222,7 @@ def measure(pool: Population, cell: Cell) -> dict:
         **vars(cell),
         "pool_rows": len(pool.labels),
         "n_classes": pool.n_classes,
-        "true": {metric: [first[metric], second[metric]] for metric in METRICS} | others,
+        "true": {metric: [first[metric], second[metric]] for metric in METRICS} | true_others,
         "hits": dict(hits),
         "mean_width": {name: width / cell.samples for name, width in widths.items()},
         "seconds": round(time.perf_counter() - began, 1),
