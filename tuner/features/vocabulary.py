@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -73,25 +74,32 @@ def build_vocabulary(
         runs.append(np.column_stack([runs[-1][beginnings], last]))
         frequency.append(n_texts[is_frequent])
         levels.add(keys)
-    # The lexicon is sorted, and so are the keys of a level: numbers rise as the spellings do.
-    spelled = [_spelled(train.lexicon, level) for level in runs]
+    spell = [partial(_run, train.lexicon, level) for level in runs]
     if subwords is not None:
         known = Subwords(train.lexicon, subwords)
         keys, n_texts = _count_pieces(train, known)
         is_frequent = n_texts >= ngram_min_count
         frequency.append(n_texts[is_frequent])
-        spelled.append([known.spelled[key] for key in keys[is_frequent].tolist()])
+        spell.append(partial(_piece, known.spelled, keys[is_frequent]))
+    # The lexicon is sorted, and so are the keys of a level: numbers rise as the spellings do.
     order = np.argsort(-np.concatenate(frequency), kind="stable")[: size - 2]
-    tokens = [token for level in spelled for token in level]
-    return {
-        PAD: 0,
-        UNK: 1,
-        **{tokens[place]: number for number, place in enumerate(order.tolist(), start=2)},
-    }
+    level_of = np.repeat(np.arange(len(frequency)), [len(level) for level in frequency])[order]
+    first_of = np.cumsum([0, *(len(level) for level in frequency)])
+    tokens = (  # of those that were chosen alone: there can be a hundred times as many
+        spell[level](place)
+        for level, place in zip(
+            level_of.tolist(), (order - first_of[level_of]).tolist(), strict=True
+        )
+    )
+    return {PAD: 0, UNK: 1, **{token: number for number, token in enumerate(tokens, start=2)}}
 
 
-def _spelled(lexicon: Sequence[str], runs: npt.NDArray[np.int64]) -> list[str]:
-    return [JOINT.join(lexicon[token] for token in run) for run in runs.tolist()]
+def _run(lexicon: Sequence[str], runs: npt.NDArray[np.int64], place: int) -> str:
+    return JOINT.join(lexicon[token] for token in runs[place].tolist())
+
+
+def _piece(spelled: Sequence[str], pieces: npt.NDArray[np.int64], place: int) -> str:
+    return spelled[int(pieces[place])]
 
 
 class _Levels:
