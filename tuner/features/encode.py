@@ -84,7 +84,7 @@ class Encoder:
         )
         pieces = [
             self._encode_block(documents, block, single_of, parts_of)
-            for block in blocks(documents)
+            for block in blocks(documents, with_pieces=parts_of is not None)
         ]
         none = np.zeros(0, np.int32)
         flat = np.concatenate([none, *(ids for ids, _ in pieces)])

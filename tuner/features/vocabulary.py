@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import TypeAlias
@@ -155,9 +155,9 @@ class _Levels:
         return begins[:-1] * self.n_types + last, is_run
 
 
-def blocks(tokens: PackedTokens, n_tokens: int = _BLOCK_TOKENS) -> Iterator[slice]:
-    """Cut the lists into runs of about `n_tokens` tokens that are worked on at once."""
-    block_of = tokens.starts[:-1] // n_tokens
+def blocks(tokens: PackedTokens, *, with_pieces: bool = False) -> Iterator[slice]:
+    """Cut the lists into runs that are worked on at once, shorter where all pieces are too."""
+    block_of = tokens.starts[:-1] // (_BLOCK_WORDS if with_pieces else _BLOCK_TOKENS)
     edges = np.flatnonzero(np.diff(block_of, prepend=-1, append=-1)).tolist()
     for start, stop in pairwise(edges):
         yield slice(start, stop)
@@ -166,9 +166,7 @@ def blocks(tokens: PackedTokens, n_tokens: int = _BLOCK_TOKENS) -> Iterator[slic
 def _count_tokens(documents: PackedTokens) -> npt.NDArray[np.int64]:
     """Count the texts each token of the lexicon occurs in."""
     counts = np.zeros(len(documents.lexicon), np.int64)
-    for block in blocks(documents):
-        piece = documents[block]
-        text_of = np.repeat(np.arange(len(piece)), piece.lengths)
+    for piece, text_of in _in_blocks(documents):
         tokens, n_texts = _text_counts(piece.ids.astype(np.int64), text_of)
         counts[tokens] += n_texts
     return counts
@@ -176,26 +174,39 @@ def _count_tokens(documents: PackedTokens) -> npt.NDArray[np.int64]:
 
 def _count_runs(documents: PackedTokens, levels: _Levels) -> _Counts:
     """Give the keys of the runs of the next length, rising, and the texts each occurs in."""
-    none = np.zeros(0, np.int64)
-    held: list[_Counts] = [(none, none)]
-    for block in blocks(documents):
-        piece = documents[block]
-        text_of = np.repeat(np.arange(len(piece)), piece.lengths)
-        held.append(_text_counts(*levels.candidates(piece.ids.astype(np.int64), text_of)))
-        if sum(len(keys) for keys, _ in held) > _RUNS_HELD:
-            held = [_merged(held)]
-    return _merged(held)
+    return _tally(
+        _text_counts(*levels.candidates(piece.ids.astype(np.int64), text_of))
+        for piece, text_of in _in_blocks(documents)
+    )
 
 
 def _count_pieces(documents: PackedTokens, known: Subwords) -> _Counts:
     """Give the numbers of the pieces of all tokens, rising, and the texts each occurs in."""
+
+    def counts(piece: PackedTokens, text_of: npt.NDArray[np.int64]) -> _Counts:
+        numbers, n_pieces = known.of(piece.ids)
+        return _text_counts(numbers, np.repeat(text_of, n_pieces))
+
+    return _tally(counts(*found) for found in _in_blocks(documents, with_pieces=True))
+
+
+def _in_blocks(
+    documents: PackedTokens, *, with_pieces: bool = False
+) -> Iterator[tuple[PackedTokens, npt.NDArray[np.int64]]]:
+    """Give the lists by blocks, each with the number of every token's list."""
+    for block in blocks(documents, with_pieces=with_pieces):
+        piece = documents[block]
+        yield piece, np.repeat(np.arange(len(piece)), piece.lengths)
+
+
+def _tally(found: Iterable[_Counts]) -> _Counts:
+    """Add up counts by their key, few of them held at once."""
     none = np.zeros(0, np.int64)
     held: list[_Counts] = [(none, none)]
-    for block in blocks(documents, _BLOCK_WORDS):
-        piece = documents[block]
-        numbers, n_pieces = known.of(piece.ids)
-        text_of = np.repeat(np.arange(len(piece)), piece.lengths)
-        held.append(_text_counts(numbers, np.repeat(text_of, n_pieces)))
+    for counts in found:
+        held.append(counts)
+        if sum(len(keys) for keys, _ in held) > _RUNS_HELD:
+            held = [_merged(held)]
     return _merged(held)
 
 

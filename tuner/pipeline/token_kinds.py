@@ -11,7 +11,7 @@ from tuner.models import backbone_class
 __all__ = ["TokenKinds", "resolve_kinds"]
 
 SUBWORDS = "3-4"
-SUBWORDS_BELOW = 50_000  # train texts; docs/loop.md has the figures
+SUBWORDS_BELOW = 50_000  # train texts; docs/backbones.md has the figures
 MEAN_LENGTH_MAX = 300  # characters; longer texts would be cut for their pieces
 
 
