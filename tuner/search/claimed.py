@@ -47,8 +47,6 @@ class ClaimedTrial:
         Where it is.
     owner
         Who we are, see `claiming_owner`.
-    judged
-        Last epoch that the trial has a value of: it was reported before, and judged.
     settings
         The study's.
     watch
@@ -66,7 +64,6 @@ class ClaimedTrial:
         trial: optuna.Trial,
         *,
         owner: Mapping[str, Any],
-        judged: int,
         settings: Settings,
         watch: Stopwatch,
         about: Mapping[str, Any],
@@ -76,7 +73,6 @@ class ClaimedTrial:
         self._study = study
         self._trial = trial
         self._owner = owner
-        self._judged = judged
         self._settings = settings
         self._watch = watch
         self._about = about
@@ -104,13 +100,7 @@ class ClaimedTrial:
             outcome = run_trial(
                 apply_params(self._settings, params),
                 seeds=trial_seeds(self._settings.study.seed, origin),
-                report=TrialReport(
-                    self._storage,
-                    trial,
-                    progress,
-                    may_prune=origin != 0,
-                    judged=self._judged,
-                ),
+                report=TrialReport(self._storage, trial, progress, may_prune=origin != 0),
                 stop_requested=stop_requested,
                 checkpoint=checkpoint,
             )

@@ -63,11 +63,6 @@ class TrialReport:
     """Tells Optuna of every epoch and stops the trial when the pruner says so.
 
     Steps are epochs completed, counted from 1; phase two goes on counting.
-
-    Parameters
-    ----------
-    judged
-        Epochs that the predecessor of a trial that runs again was judged by; it has their values.
     """
 
     def __init__(
@@ -77,13 +72,13 @@ class TrialReport:
         progress: Progress,
         *,
         may_prune: bool,
-        judged: int,
     ) -> None:
         self._storage = storage
         self._trial = trial
         self._progress = progress
         self._may_prune = may_prune
-        self._judged = judged
+        # A trial that runs again was judged up to here by its predecessor, whose values it has.
+        self._judged = max(trial._cached_frozen_trial.intermediate_values, default=0)
 
     def __call__(self, *, epochs_completed: int, value: float) -> None:
         """Take the validation objective after an epoch; it is committed when this returns.

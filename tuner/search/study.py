@@ -150,7 +150,6 @@ class Search(StoredStudy):
             trial = self._claim(total, owner)
         if trial is None:
             return False
-        judged = max(trial._cached_frozen_trial.intermediate_values, default=0)
         try:
             with Heartbeat(self._storage, trial._trial_id):
                 claimed = ClaimedTrial(
@@ -158,7 +157,6 @@ class Search(StoredStudy):
                     self._study,
                     trial,
                     owner=owner,
-                    judged=judged,
                     settings=self.settings,
                     watch=self._watch,
                     about=self.about,

@@ -129,25 +129,31 @@ class FitData:
         that no text has. Those of the pieces of words are scaled, since there are several to
         each: the squares of all add up to a share of those of all words and n-grams.
         """
-        n_texts, n_places = np.zeros((2, self.layout.vocabulary_size), np.int64)
+        n_texts = np.zeros(self.layout.vocabulary_size, np.int64)
         for bucket in self.train:
             ordered = np.sort(bucket.token_ids, axis=1)
             is_first = np.diff(ordered, axis=1, prepend=ordered[:, :1] * 0) > 0
             n_texts += np.bincount(ordered[is_first], minlength=len(n_texts))
-            n_places += np.bincount(ordered.ravel(), minlength=len(n_places))
         weights = np.log((1 + len(self.train_labels)) / (1 + n_texts)) + 1
         weights[: UNKNOWN + 1] = 0.0
         weights = np.where(n_texts > 0, weights, 0.0)
         if self.is_subword is not None:
-            # The vocabulary of a fold may have fewer entries than its layout has rows.
-            is_subword = np.resize(self.is_subword, len(weights))
-            is_subword[len(self.is_subword) :] = False
-            squares = n_places * weights**2
-            of_pieces = squares[is_subword].sum()
-            if of_pieces > 0:
-                words = squares[~is_subword].sum()
-                weights[is_subword] *= np.sqrt(SUBWORD_SHARE * words / of_pieces)
+            self._scale_pieces(weights, self.is_subword)
         return weights.astype(np.float32)
+
+    def _scale_pieces(
+        self, weights: npt.NDArray[np.float64], is_subword: npt.NDArray[np.bool_]
+    ) -> None:
+        """Scale the weights of the pieces in place, see `token_weights`."""
+        squares = sum(
+            np.bincount(bucket.token_ids.ravel(), minlength=len(weights)) for bucket in self.train
+        ) * np.square(weights)
+        # The vocabulary of a fold may have fewer entries than its layout has rows.
+        pieces = np.flatnonzero(is_subword)
+        of_pieces = squares[pieces].sum()
+        if of_pieces > 0:
+            words = squares.sum() - of_pieces
+            weights[pieces] *= np.sqrt(SUBWORD_SHARE * words / of_pieces)
 
 
 def prepare_fit(
