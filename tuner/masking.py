@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["mask_url"]
+__all__ = ["has_password", "mask_url"]
 
 # Up to the last `@`, wherever it stands: a password may hold any sign, and hiding too much does
 # less harm than showing the rest of one.
@@ -36,3 +36,12 @@ def mask_url(text: str) -> str:
     'model.token_dropout=0.5'
     """
     return _VALUE.sub(r"\1***", _USERINFO.sub(r"\1***@", text))
+
+
+def has_password(text: str) -> bool:
+    """Say whether a URL, or a word that may hold one, has a password that `mask_url` hides.
+
+    >>> has_password("postgresql://ann:secret@db/shop"), has_password("postgresql://ann@db/shop")
+    (True, False)
+    """
+    return mask_url(text) != text

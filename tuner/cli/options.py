@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,9 @@ import click
 from click.core import ParameterSource
 
 from tuner.cli.parameter_types import Count, Duration
+from tuner.cli.say import say
 from tuner.cores import thread_environment
-from tuner.masking import mask_url
+from tuner.masking import has_password
 
 __all__ = [
     "data_options",
@@ -84,12 +86,12 @@ def _warn_of_a_password(
     context: click.Context, parameter: click.Parameter, url: str | None
 ) -> str | None:
     given = context.get_parameter_source(str(parameter.name))
-    if url is not None and given is ParameterSource.COMMANDLINE and mask_url(url) != url:
-        click.echo(
+    if url is not None and given is ParameterSource.COMMANDLINE and has_password(url):
+        say(
             "warning: --storage has a password in it, which all users of this machine can read in "
             "the list of processes; put the URL into the environment's OPTUNA_STORAGE, or the "
             "password into PGPASSWORD or ~/.pgpass.",
-            err=True,
+            level=logging.WARNING,
         )
     return url
 

@@ -12,7 +12,7 @@ import click
 
 from tuner.cli.options import default_storage, output_option, storage_option
 from tuner.errors import ConfigError
-from tuner.masking import mask_url
+from tuner.masking import has_password, mask_url
 
 if TYPE_CHECKING:
     from tuner.search import CopiedStudy
@@ -53,7 +53,7 @@ def url_of(name: str, word: str) -> str:
         if not url:
             raise ConfigError(f"{name}: {place} must hold a storage's URL; it is empty.")
         return url
-    if mask_url(word) != word:
+    if has_password(word):
         raise ConfigError(
             f"{name} must have no password in it, since others can read a process's arguments: "
             f"name what holds it, env:NAME or file:PATH, or leave it to PGPASSWORD or ~/.pgpass; "
