@@ -128,9 +128,20 @@ threads_option = click.option(
 )
 
 
+def _begin_log(_: click.Context, __: click.Parameter, log_format: str) -> str:
+    """Let what is said of the other options be JSON too."""
+    if log_format == "json":
+        from tuner.cli.logs import log_to_stderr
+
+        log_to_stderr(verbose=False, quiet=False, log_format=log_format)
+    return log_format
+
+
 _WATCH = (
     click.option(
         "--log-format",
+        is_eager=True,
+        callback=_begin_log,
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,

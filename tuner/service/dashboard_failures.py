@@ -1,4 +1,4 @@
-"""What the dashboard says when its storage does not answer: one line, and 503 where it can."""
+"""What the dashboard says when its storage does not answer: one line, and 503."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any
 
 from tuner.errors import StorageError
 from tuner.search import storage_errors
@@ -15,6 +17,9 @@ from tuner.service.door.headers import Environ, StartResponse, WsgiApp
 __all__ = ["answering", "short_failures"]
 
 _log = logging.getLogger(__name__)
+
+_has_failed = ContextVar("_has_failed", default=False)
+"""Whether the storage failed in this thread's request."""
 
 
 class _OneLine(logging.Filter):
@@ -38,6 +43,7 @@ class _OneLine(logging.Filter):
             yield
         except StorageError as failure:
             record.msg, record.args, record.exc_info = "%s", (str(failure),), None
+            _has_failed.set(True)
 
 
 @contextmanager
@@ -53,17 +59,30 @@ def short_failures(storage_url: str) -> Iterator[None]:
 
 
 def answering(app: WsgiApp, storage_url: str) -> WsgiApp:
-    """Give the app, answering 503 where it lets a failure of the storage out."""
+    """Give the app, answering 503 where the storage fails.
+
+    The dashboard's JSON routes catch and log whatever happens, and answer 500; `short_failures`
+    sees what it was. Its other routes let the failure out.
+    """
 
     def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            if not _has_failed.get():
+                return start_response(status, headers, exc_info)
+            return None
+
+        _has_failed.set(False)
         try:
             with storage_errors(storage_url):
-                return app(environ, start_response)
+                inside = app(environ, start)
         except StorageError as failure:
             _log.error("%s", failure)
-            body = json.dumps({"reason": "the storage does not answer"}).encode()
-            headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-            start_response("503 Service Unavailable", headers)
-            return [body]
+        else:
+            if not _has_failed.get():
+                return inside
+        body = json.dumps({"reason": "the storage does not answer"}).encode()
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        start_response("503 Service Unavailable", headers)
+        return [body]
 
     return answer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 
 import pytest
 from rich.console import Console
@@ -24,15 +23,6 @@ def drawn(console, *, trials=(), total=100):
     with console.capture() as capture:
         console.print(view._render())
     return capture.get()
-
-
-@pytest.fixture
-def logger():
-    """The product's logger, afterwards as it was before."""
-    logger = logging.getLogger("tuner")
-    before = logger.handlers[:], logger.level, logger.propagate
-    yield logger
-    logger.handlers[:], logger.level, logger.propagate = before
 
 
 def test_each_trial_has_its_line_in_the_file_and_none_on_stderr(tmp_path, capsys, logger):
