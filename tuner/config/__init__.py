@@ -1,7 +1,7 @@
 """Settings: what a study is made of, where they come from, and what identifies them."""
 
 from tuner.config.identity import canonical_json, digest, settings_digest, settings_record
-from tuner.config.loading import load_settings, shipped_studies
+from tuner.config.loading import load_settings
 from tuner.config.running_settings import ExecutionSettings, WorkerSettings
 from tuner.config.search_settings import (
     DEFAULT_SPACE,
@@ -13,6 +13,7 @@ from tuner.config.search_settings import (
     StudySettings,
 )
 from tuner.config.settings import Settings
+from tuner.config.study_folder import shipped_studies
 from tuner.config.text_settings import (
     DataSettings,
     FeatureSettings,
