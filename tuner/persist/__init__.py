@@ -11,7 +11,8 @@ from tuner.persist.atomic import (
     write_text,
 )
 from tuner.persist.blobs import BlobStore, FolderBlobs
-from tuner.persist.cache import Cache, CacheEntry
+from tuner.persist.cache import Cache
+from tuner.persist.cache_folder import CacheEntry
 from tuner.persist.model_folder import StoredModel, read_model, write_model
 from tuner.persist.parts import (
     SealedTest,

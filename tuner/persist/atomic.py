@@ -17,6 +17,7 @@ from tuner.errors import StorageError
 __all__ = [
     "disk_errors",
     "probe_folder",
+    "replace_file",
     "replace_folder",
     "write_bytes",
     "write_json",
@@ -87,6 +88,26 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write indented UTF-8 JSON; values that JSON lacks (NaN) are refused."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """Give a file beside `path` to write, and put it in its place when that went well.
+
+    Its name is that of `path` with a point before it and letters behind it: one that is left over
+    was of a process that was killed.
+    """
+    with disk_errors(path.parent):
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    fresh = path.with_name(Path(name).name)
+    try:
+        yield fresh
+        with disk_errors(path):
+            fresh.chmod(0o644)
+            fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 @contextmanager
