@@ -30,7 +30,8 @@ from tuner.config import load_settings
 from tuner.models import model_shape
 from tuner.training.batches import Batches, TrainBucket, make_batches, touched_rows_max
 from tuner.training.buckets import PIECE
-from tuner.training.program import Hyperparameters, Program
+from tuner.training.program import Program
+from tuner.training.steps import Hyperparameters
 
 VOCABULARY, LENGTH, BATCH, CLASSES = 20_000, 64, 64, 2
 PIECES = 4  # of the epoch, in a measurement
@@ -70,7 +71,7 @@ class Trials:
             program.classifier.reset(number)
         self.numbers = numbers(len(self.programs[0].classifier.group_names))
         self.pieces = [pieces_of(rows, number) for number in range(k)]
-        steps = [program._compile_train(0).python_function for program in self.programs]
+        steps = [program.steps.compiled(0).python_function for program in self.programs]
 
         def loops(arguments: Any) -> Any:
             return [

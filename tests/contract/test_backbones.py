@@ -13,7 +13,8 @@ from tuner.models.dropout import Dropout
 from tuner.training import data
 from tuner.training.batches import TrainBucket, make_batches
 from tuner.training.data import prediction_calls
-from tuner.training.program import Hyperparameters, Program
+from tuner.training.program import Program
+from tuner.training.steps import Hyperparameters
 
 IDS = np.array([[2, 3, 4, 5, 0, 0, 0, 0], [6, 7, 0, 0, 0, 0, 0, 0]], np.int32)
 
@@ -129,7 +130,7 @@ def test_one_program_serves_all_hyperparameters_and_its_loss_falls(backbone):
         for dropout, l2 in [(0.0, 0.0), (0.5, 0.01), (0.1, 0.0), (0.0, 0.0), (0.0, 0.0)]
     ]
 
-    assert program.n_traces == 1
+    assert program.compiling.n_traces == 1
     assert losses[-1] < losses[0]
 
 
@@ -138,8 +139,10 @@ def test_probabilities_of_a_text_do_not_depend_on_its_company(backbone):
     program = Program(shape(backbone))
     program.classifier.reset(seed=1)
     lengths = np.array([4, 2], np.int32)
-    both = program.probabilities(prediction_calls(Encoded(IDS[IDS != 0], lengths), [8]), 2)
-    alone = program.probabilities(prediction_calls(Encoded(IDS[1, :2], lengths[1:]), [8]), 1)
+    both = program.passes.probabilities(prediction_calls(Encoded(IDS[IDS != 0], lengths), [8]), 2)
+    alone = program.passes.probabilities(
+        prediction_calls(Encoded(IDS[1, :2], lengths[1:]), [8]), 1
+    )
 
     assert np.array_equal(both[1], alone[0])
     np.testing.assert_allclose(both.sum(axis=1), 1.0, atol=1e-6)
@@ -154,14 +157,14 @@ def test_every_text_of_a_long_part_has_its_own_probabilities(monkeypatch):
 
     def predict(token_ids, lengths):
         calls = prediction_calls(Encoded(token_ids, lengths), [4, 8])
-        return program.probabilities(calls, len(lengths))
+        return program.passes.probabilities(calls, len(lengths))
 
     together = predict(token_ids, lengths)
     texts = np.split(token_ids, np.cumsum(lengths)[:-1])
     alone = [predict(text, np.array([len(text)], np.int32))[0] for text in texts]
 
     assert np.array_equal(together, alone)
-    assert program.n_traces == 2  # one a length
+    assert program.compiling.n_traces == 2  # one a length
 
 
 def test_unknown_backbone_is_refused_with_the_nearest():
