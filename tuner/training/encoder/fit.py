@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,40 +11,20 @@ import tensorflow as tf
 
 from tuner.config import Settings
 from tuner.errors import TrialFailed
-from tuner.models import pretrained
 from tuner.records import Checkpoint, Report, Scores, StopRequested, TrialOutcome, TrialSeeds
-from tuner.training.buckets import plan_epoch
 from tuner.training.course import Course
+from tuner.training.encoder.data import EncoderData, LabelledRows
+from tuner.training.encoder.epochs import EncoderEpochs
 from tuner.training.encoder.prediction import predict_rows
-from tuner.training.encoder.prefix import ActivationCache, FrozenPrefix
+from tuner.training.encoder.prefix import FrozenPrefix
 from tuner.training.encoder.program import encoder_program
-from tuner.training.encoder.schedule import cut_of_epoch, rate_factor
-from tuner.training.encoder.step import MicroBatch, StepNumbers
-from tuner.training.encoder.texts import (
-    EncoderTexts,
-    LabelledRows,
-    RowBatch,
-    batches_of_like_length,
-)
+from tuner.training.encoder.schedule import cut_of_epoch
+from tuner.training.encoder.step import StepNumbers
 from tuner.training.loss import class_weights
 from tuner.training.metrics import score
 from tuner.training.rates import discriminative_learning_rates
 
-__all__ = ["EncoderData", "encoder_probabilities", "fit_encoder"]
-
-_PIECES_PER_PASS = 1_024  # keeps a pass with its gradients near a second, so a signal is heard
-
-
-@dataclass(frozen=True)
-class EncoderData:
-    """What all trials on one study's texts share."""
-
-    texts: EncoderTexts
-    train: LabelledRows
-    validation: LabelledRows
-    selection: LabelledRows
-    classes: tuple[str, ...]
-    cache: ActivationCache | None
+__all__ = ["fit_encoder"]
 
 
 def fit_encoder(
@@ -102,6 +80,9 @@ class _EncoderTrial:
             training=settings.training,
         )
         self.prefix = FrozenPrefix(data.texts, self.program.passes, data.cache)
+        self.epochs = EncoderEpochs(
+            self.program, self.prefix, settings, data, seeds, stop_requested
+        )
         self.course = Course(
             settings,
             report,
@@ -111,7 +92,7 @@ class _EncoderTrial:
         self.best_weights: Mapping[str, npt.NDArray[Any]] = {}
 
     def run(self) -> TrialOutcome:
-        traces = self.program.n_traces
+        traces = self.program.compiling.n_traces
         with self.course.stage("prepare"):
             self.program.reset(self.data.texts, seed=self.seeds.weights)
             self.course.resume(self._load_state)
@@ -126,7 +107,7 @@ class _EncoderTrial:
             selection,
             weights=self.best_weights,
             n_parameters=self.program.n_parameters,
-            n_traces=self.program.n_traces - traces,
+            n_traces=self.program.compiling.n_traces - traces,
         )
 
     def _state(self) -> dict[str, npt.NDArray[Any]]:
@@ -158,41 +139,12 @@ class _EncoderTrial:
             self.program.begin_phase(cut=self._top, anchored=False)
         inputs = tf.constant(features), tf.constant(self.data.train.labels)
         numbers = self._numbers(training.learning_rate)
-        n_epochs = training.epochs
 
         def train(epoch: int) -> float:
-            done = (epoch - 1) / n_epochs
-            factor = 1.0 - done if training.schedule == "linear" else 1.0
             with self.course.stage("train"):
-                return self._probe_epoch(inputs, epoch, numbers, factor)
+                return self.epochs.probe(epoch, inputs, numbers)
 
-        self._run(last=n_epochs, train=train, cut_of=lambda _: self._top)
-
-    @property
-    def _top(self) -> int:
-        return self.program.n_groups
-
-    def _probe_epoch(
-        self, inputs: tuple[Any, Any], epoch: int, numbers: StepNumbers, factor: float
-    ) -> float:
-        training = self.settings.training
-        n = len(self.data.train.rows)
-        plan = plan_epoch(
-            [n],
-            batch_size=training.batch_size,
-            generator=self._order(epoch),
-            steps_min=training.steps_per_epoch_min,
-        )
-        self.stop_requested()
-        total = self.program.probe(
-            *inputs,
-            plan.orders[0],
-            plan.row_weights[0],
-            numbers=numbers,
-            factor=factor,
-            seed=self._dropout_seed(epoch),
-        )
-        return total / len(plan.orders[0])
+        self._run(last=training.epochs, train=train, cut_of=lambda _: self._top)
 
     # -- phase two ----------------------------------------------------------------------------
 
@@ -217,7 +169,7 @@ class _EncoderTrial:
         def train(epoch: int) -> float:
             turn = epoch - training.epochs
             with self.course.stage("fine_tune"):
-                return self._fine_tune_epoch(turn, cut_of(turn), numbers)
+                return self.epochs.fine_tune(turn, cut_of(turn), numbers)
 
         self._run(
             last=training.epochs + n_epochs,
@@ -225,57 +177,11 @@ class _EncoderTrial:
             cut_of=lambda epoch: cut_of(epoch - training.epochs),
         )
 
-    def _fine_tune_epoch(self, turn: int, cut: int, numbers: StepNumbers) -> float:
-        training = self.settings.training
-        rows, labels = self.data.train.rows, self.data.train.labels
-        batches = batches_of_like_length(
-            self.data.texts.lengths(rows),
-            batch_size=training.encoder_batch_size,
-            generator=self._order(training.epochs + turn),
-        )
-        total = 0.0
-        for number, places in enumerate(batches):
-            done = (turn - 1 + number / len(batches)) / training.fine_tune_epochs
-            total += self.program.step(
-                self._parts(rows[places], labels[places], cut),
-                cut=cut,
-                numbers=numbers,
-                factor=rate_factor(
-                    done, warmup=training.warmup, schedule=training.encoder_schedule
-                ),
-                seed=self._dropout_seed(training.epochs + turn) + number,
-                stop_requested=self.stop_requested,
-            )
-            if not math.isfinite(total):
-                raise TrialFailed(f"diverged: the loss is {total} in fine-tuning epoch {turn}")
-        return total / len(batches)
-
-    def _parts(
-        self, rows: npt.NDArray[np.intp], labels: npt.NDArray[np.int32], cut: int
-    ) -> list[MicroBatch]:
-        """Cut a batch into passes that fit into memory and into a second."""
-        lengths = self.data.texts.lengths(rows)
-        padded = self.data.texts.padded_lengths(rows)
-        size = self.settings.training.encoder_micro_batch_size or max(
-            1, _PIECES_PER_PASS // int(padded.max())
-        )
-        parts = []
-        for start in range(0, len(rows), size):
-            found = rows[start : start + size]
-            length = int(padded[start : start + size].max())
-            values = (
-                self.prefix.pooled(
-                    self.settings.model.pooling, stop_requested=self.stop_requested
-                )[found]
-                if cut == self._top
-                else self.prefix.batch(cut, RowBatch(found, len(found), length))
-            )
-            parts.append(
-                MicroBatch(values, lengths[start : start + size], labels[start : start + size])
-            )
-        return parts
-
     # -- both ---------------------------------------------------------------------------------
+
+    @property
+    def _top(self) -> int:
+        return self.program.n_groups
 
     def _run(
         self, *, last: int, train: Callable[[int], float], cut_of: Callable[[int], int]
@@ -316,30 +222,3 @@ class _EncoderTrial:
                 self.data.train.labels, len(self.data.classes), training.class_weights
             ),
         )
-
-    def _order(self, epoch: int) -> np.random.Generator:
-        return np.random.default_rng(np.random.SeedSequence(self.seeds.order, spawn_key=(epoch,)))
-
-    def _dropout_seed(self, epoch: int) -> int:
-        return (self.seeds.dropout + 7_919 * epoch) % 2**30
-
-
-def encoder_probabilities(
-    settings: Settings,
-    weights: Mapping[str, npt.NDArray[Any]],
-    checkpoint: pretrained.Checkpoint,
-    texts: Sequence[str],
-    *,
-    n_classes: int,
-) -> npt.NDArray[np.float32]:
-    """Predict cleaned texts with stored weights, (n, n_classes) float32, rows adding up to 1."""
-    distinct = sorted(set(texts))
-    place = {text: number for number, text in enumerate(distinct)}
-    pieces = checkpoint.encode(distinct, max_tokens=settings.features.max_tokens)
-    encoded = EncoderTexts(checkpoint, pieces)
-    program = encoder_program(
-        checkpoint, n_classes=n_classes, model=settings.model, training=settings.training
-    )
-    cut = program.load(weights, encoded)
-    rows = np.array([place[text] for text in texts], np.intp)
-    return predict_rows(program, FrozenPrefix(encoded, program.passes, None), rows, cut=cut)

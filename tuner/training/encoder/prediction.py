@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from tuner.config import Settings
+from tuner.models.pretrained import Checkpoint
 from tuner.records import StopRequested
 from tuner.training.encoder.prefix import FrozenPrefix
-from tuner.training.encoder.program import EncoderProgram
+from tuner.training.encoder.program import EncoderProgram, encoder_program
+from tuner.training.encoder.texts import EncoderTexts
 
-__all__ = ["predict_rows"]
+__all__ = ["encoder_probabilities", "predict_rows"]
 
 _HEAD_ROWS = 16  # of one product of the head; its shape is part of the numbers
 
@@ -71,3 +77,24 @@ def _head_logits(
     filled = np.zeros((_HEAD_ROWS, features.shape[1]), np.float32)
     filled[: len(features)] = features
     return program.passes.head(filled)[: len(features)]
+
+
+def encoder_probabilities(
+    settings: Settings,
+    weights: Mapping[str, npt.NDArray[Any]],
+    checkpoint: Checkpoint,
+    texts: Sequence[str],
+    *,
+    n_classes: int,
+) -> npt.NDArray[np.float32]:
+    """Predict cleaned texts with stored weights, (n, n_classes) float32, rows adding up to 1."""
+    distinct = sorted(set(texts))
+    place = {text: number for number, text in enumerate(distinct)}
+    pieces = checkpoint.encode(distinct, max_tokens=settings.features.max_tokens)
+    encoded = EncoderTexts(checkpoint, pieces)
+    program = encoder_program(
+        checkpoint, n_classes=n_classes, model=settings.model, training=settings.training
+    )
+    cut = program.load(weights, encoded)
+    rows = np.array([place[text] for text in texts], np.intp)
+    return predict_rows(program, FrozenPrefix(encoded, program.passes, None), rows, cut=cut)

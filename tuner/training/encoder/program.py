@@ -13,19 +13,19 @@ import tensorflow as tf
 from tuner.config import ModelSettings, TrainingSettings
 from tuner.errors import CheckpointError
 from tuner.models.pretrained import Checkpoint
-from tuner.models.pretrained.network import EncoderNetwork, Hiding
+from tuner.models.pretrained.network import EncoderNetwork
 from tuner.records import StopRequested
-from tuner.training.adam import Adam
+from tuner.training.compiling import Compiling
 from tuner.training.encoder.adam import EncoderAdam
+from tuner.training.encoder.gradients import WORDS, CutGradients, trainable
 from tuner.training.encoder.passes import Passes
+from tuner.training.encoder.probe import HeadProbe
 from tuner.training.encoder.step import MicroBatch, StepNumbers
 from tuner.training.encoder.texts import EncoderTexts
-from tuner.training.loss import cross_entropy
 
 __all__ = ["EncoderProgram", "encoder_program"]
 
-WORDS = "embedding/word"
-WORD_IDS = "embedding/word_ids"
+_WORD_IDS = "embedding/word_ids"
 
 
 class EncoderProgram:
@@ -49,19 +49,12 @@ class EncoderProgram:
             pooling=model.pooling,
             head_width=model.head_width,
         )
-        self._dtype = tf.bfloat16 if training.precision == "bfloat16" else tf.float32
-        self.passes = Passes(self.network, self._dtype)
-        self.n_traces = 0
+        dtype = tf.bfloat16 if training.precision == "bfloat16" else tf.float32
+        self.compiling = Compiling()
+        self.passes = Passes(self.network, dtype)
+        self.probe = HeadProbe(self.network, self.compiling)
+        self._gradients = CutGradients(self.network, dtype, self.compiling)
         self._adam = EncoderAdam()
-        self._head = [
-            (name, variable, group)
-            for name, (variable, group) in self.network.variables(
-                lowest=self.network.n_groups
-            ).items()
-        ]
-        self._probe_adam = Adam(self._head)
-        self._probe = tf.function(self._probe_steps, autograph=False, reduce_retracing=True)
-        self._gradients: dict[int, Any] = {}
         self._lowest_changed = 0  # nothing has been read yet
         self._words_of: str | None = None
 
@@ -96,7 +89,7 @@ class EncoderProgram:
         }
         if cut == 0:
             weights[WORDS] = self.network.words.numpy()
-            weights[WORD_IDS] = texts.vocabulary.astype(np.float32)
+            weights[_WORD_IDS] = texts.vocabulary.astype(np.float32)
         return weights
 
     def load(self, weights: Mapping[str, npt.NDArray[Any]], texts: EncoderTexts) -> int:
@@ -109,7 +102,7 @@ class EncoderProgram:
         """
         self.reset(texts, seed=0)
         variables = self.network.variables(lowest=0)
-        unknown = set(weights) - set(variables) - {WORDS, WORD_IDS}
+        unknown = set(weights) - set(variables) - {WORDS, _WORD_IDS}
         if unknown:
             raise CheckpointError(f"weights: {min(unknown)!r} is no weight of this encoder.")
         groups = [variables[name][1] for name in weights if name in variables]
@@ -129,9 +122,9 @@ class EncoderProgram:
         return cut
 
     def _load_words(self, weights: Mapping[str, npt.NDArray[Any]], texts: EncoderTexts) -> None:
-        if WORDS not in weights or WORD_IDS not in weights:
+        if WORDS not in weights or _WORD_IDS not in weights:
             raise CheckpointError(f"weights: {WORDS!r} is missing.")
-        trained = weights[WORD_IDS].astype(np.int32)
+        trained = weights[_WORD_IDS].astype(np.int32)
         words = self.network.words.numpy()
         _, here, there = np.intersect1d(texts.vocabulary, trained, return_indices=True)
         words[here] = weights[WORDS][there]
@@ -142,7 +135,7 @@ class EncoderProgram:
         parts = {
             "weights": self.trained(texts, cut=cut),
             "adam": self._adam.moments(),
-            "probe": self._probe_adam.moments(),
+            "probe": self.probe.moments(),
         }
         return {f"{part}/{name}": v for part, found in parts.items() for name, v in found.items()}
 
@@ -157,86 +150,16 @@ class EncoderProgram:
         cut = self.load(parts["weights"], texts)
         self.begin_phase(cut=cut, anchored=anchored)
         self._adam.load(parts["adam"])
-        self._probe_adam.load(parts["probe"])
+        self.probe.load(parts["probe"])
 
     # -- training -----------------------------------------------------------------------------
 
     def begin_phase(self, *, cut: int, anchored: bool) -> None:
         """Forget all moments and make those of the groups from the cut up."""
-        self._probe_adam.reset()
-        self._adam.prepare(self._trainable(cut), self.checkpoint.weights if anchored else {})
-
-    def probe(
-        self,
-        features: Any,
-        labels: Any,
-        order: npt.NDArray[np.int32],
-        row_weights: npt.NDArray[np.float32],
-        *,
-        numbers: StepNumbers,
-        factor: float,
-        seed: int,
-    ) -> float:
-        """Train the head alone on pooled features and give the sum of the steps' losses.
-
-        Parameters
-        ----------
-        features, labels
-            Tensors (n, width) float32 and (n,) int32.
-        order, row_weights
-            (n_steps, batch): positions, and 0.0 for filling.
-        factor
-            Share of the rate that these steps take.
-        """
-        loss = self._probe(
-            features,
-            labels,
-            tf.constant(order),
-            tf.constant(row_weights),
-            tf.constant(numbers.rates[-1] * factor, tf.float32),
-            tf.constant(numbers.scalars()),
-            tf.constant(numbers.class_weights),
-            tf.constant(seed, tf.int32),
+        self.probe.reset()
+        self._adam.prepare(
+            trainable(self.network, cut=cut), self.checkpoint.weights if anchored else {}
         )
-        return float(loss.numpy())
-
-    def _probe_steps(
-        self,
-        features: Any,
-        labels: Any,
-        order: Any,
-        row_weights: Any,
-        rate: Any,
-        scalars: Any,
-        class_weights: Any,
-        seed: Any,
-    ) -> Any:
-        self.n_traces += 1  # runs while tracing only
-        l1, l2, dropout, _, label_smoothing, focal_gamma = tf.unstack(scalars)
-        rates = tf.fill([self.n_groups + 1], rate)
-
-        def one_step(step: Any, total: Any) -> tuple[Any, Any]:
-            rows = order[step]
-            hiding = Hiding(0.0, dropout, tf.stack([seed, step]))
-            with tf.GradientTape() as tape:
-                loss = cross_entropy(
-                    self.network.head(tf.gather(features, rows), hiding),
-                    tf.gather(labels, rows),
-                    row_weights=row_weights[step],
-                    class_weights=class_weights,
-                    label_smoothing=label_smoothing,
-                    focal_gamma=focal_gamma,
-                )
-            gradients = tape.gradient(loss, [variable for _, variable, _ in self._head])
-            self._probe_adam.apply(self._head, gradients, rates=rates, l1=l1, l2=l2)
-            return step + 1, total + loss
-
-        _, total = tf.while_loop(
-            lambda step, _: step < tf.shape(order)[0],
-            one_step,
-            (tf.constant(0), tf.constant(0.0)),
-        )
-        return total
 
     def step(
         self,
@@ -258,23 +181,17 @@ class EncoderProgram:
         gradients: dict[str, Any] = {}
         for number, part in enumerate(parts):
             stop_requested()
-            partial, found = self._gradients_at(cut)(
-                tf.constant(part.values),
-                tf.constant(part.lengths),
-                tf.constant(part.labels),
-                tf.constant(total_weight, tf.float32),
-                tf.constant(numbers.scalars()),
-                tf.constant(numbers.class_weights),
-                tf.constant([seed, number], tf.int32),
+            partial, found = self._gradients.of(
+                part, cut=cut, total_weight=total_weight, numbers=numbers, seed=(seed, number)
             )
-            loss += float(partial.numpy())
+            loss += partial
             gradients = {
                 name: gradient if number == 0 else gradients[name] + gradient
                 for name, gradient in found.items()
             }
         self._lowest_changed = min(self._lowest_changed, cut)
         self._adam.apply(
-            self._trainable(cut),
+            trainable(self.network, cut=cut),
             gradients,
             rates=numbers.rates * np.float32(factor),
             l1=numbers.l1,
@@ -282,67 +199,6 @@ class EncoderProgram:
             l2_sp=numbers.l2_sp,
         )
         return loss
-
-    def _trainable(self, cut: int) -> dict[str, tuple[Any, int]]:
-        variables = self.network.variables(lowest=cut)
-        return variables | ({WORDS: (self.network.words, 0)} if cut == 0 else {})
-
-    def _gradients_at(self, cut: int) -> Any:
-        if cut not in self._gradients:
-            self._gradients[cut] = tf.function(
-                lambda *inputs: self._loss_and_gradients(cut, *inputs),
-                autograph=False,
-                reduce_retracing=True,
-            )
-        return self._gradients[cut]
-
-    def _loss_and_gradients(
-        self,
-        cut: int,
-        values: Any,
-        lengths: Any,
-        labels: Any,
-        total_weight: Any,
-        scalars: Any,
-        class_weights: Any,
-        seed: Any,
-    ) -> tuple[Any, dict[str, Any]]:
-        self.n_traces += 1  # runs while tracing only
-        _, _, dropout, encoder_dropout, label_smoothing, focal_gamma = tf.unstack(scalars)
-        hiding = Hiding(encoder_dropout, dropout, seed)
-        watched = {name: variable for name, (variable, _) in self._trainable(cut).items()}
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            flowing = values
-            if cut == 0:
-                del watched[WORDS]
-                flowing = watched[WORDS] = tf.gather(self.network.words, values)
-            tape.watch(list(watched.values()))
-            for number in range(cut, self.n_groups):
-                flowing = (
-                    self.network.embed(flowing, hiding)
-                    if number == 0
-                    else self.network.group(
-                        number, tf.cast(flowing, tf.float32), lengths, hiding, dtype=self._dtype
-                    )
-                )
-            if cut < self.n_groups:  # else features, pooled already
-                flowing = self.network.pool(flowing, lengths)
-            logits = self.network.head(flowing, hiding)
-            weights = tf.gather(class_weights, labels)
-            loss = cross_entropy(
-                logits,
-                labels,
-                row_weights=tf.ones_like(weights),
-                class_weights=class_weights,
-                label_smoothing=label_smoothing,
-                focal_gamma=focal_gamma,
-            ) * (tf.reduce_sum(weights) / total_weight)
-        gradients = dict(zip(watched, tape.gradient(loss, list(watched.values())), strict=True))
-        if cut == 0:
-            gradients[WORDS] = tf.math.unsorted_segment_sum(
-                gradients[WORDS], values, tf.shape(self.network.words)[0]
-            )
-        return loss, gradients
 
 
 _KEPT = 2

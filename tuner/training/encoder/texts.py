@@ -1,4 +1,4 @@
-"""What the trials on one study's texts share: pieces, rows of the parts, labels."""
+"""Texts in the pieces of a checkpoint, and the batches that go through the encoder together."""
 
 from __future__ import annotations
 
@@ -11,21 +11,13 @@ import numpy.typing as npt
 
 from tuner.models.pretrained import Checkpoint, Pieces
 
-__all__ = ["EncoderTexts", "LabelledRows", "RowBatch", "batches_of_like_length"]
+__all__ = ["EncoderTexts", "RowBatch", "batches_of_like_length"]
 
 _POOL = 16  # batches
 MULTIPLE = 8  # lengths are filled up to it, so that few shapes occur
 # Always filled up to it, so that a text's numbers do not depend on who else is there; fewer rows
 # where texts are long, so that a call stays short enough for a signal.
 PREDICTION_ROWS, PREDICTION_PIECES = 16, 2_048
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledRows:
-    """A part: positions of its texts in `EncoderTexts` and class numbers, both (n,)."""
-
-    rows: npt.NDArray[np.intp]
-    labels: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
