@@ -78,7 +78,8 @@ def pretrain(*, corpus: str, output: Path, as_json: bool, **options: Any) -> int
     """
     from tuner.cli.signals import Signals
     from tuner.errors import Interrupted
-    from tuner.pipeline.pretraining import Pretraining, run_pretraining
+    from tuner.pipeline.pretraining import run_pretraining
+    from tuner.pipeline.pretraining_settings import Pretraining
 
     heads = options.pop("heads") or max(1, options["width"] // 64)
     asked = Pretraining(corpus=corpus, heads=heads, **options)
