@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.errors import ConfigError
+from tuner.service.door.credentials import Login
 from tuner.service.door.users import Users
 
-__all__ = ["LOOPBACK_NAMES", "Access", "Login", "Network", "decide_access", "host_name"]
+__all__ = ["LOOPBACK_NAMES", "Access", "Network", "decide_access", "host_name"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -20,14 +21,6 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 TOKEN_LENGTH_MIN = 32
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::[0-9]{1,5})?")
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """What opens the door: a user's password, the token, or either."""
-
-    users: Users | None
-    token: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["Environ", "StartResponse", "WsgiApp", "hardened"]
+__all__ = ["READS", "Environ", "StartResponse", "WsgiApp", "hardened"]
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+READS = ("GET", "HEAD")
+"""Methods that change nothing."""
 
 # Where the dashboard's own pages, scripts and data lie. All else is content of studies: a file.
 _OWN = ("/dashboard", "/static/", "/api/", "/favicon.ico")

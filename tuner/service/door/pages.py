@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from html import escape
 from http import HTTPStatus
 
-from tuner.service.door.headers import Environ, StartResponse
+from tuner.service.door.headers import READS, Environ, StartResponse
 
 __all__ = [
     "badge",
@@ -17,6 +17,7 @@ __all__ = [
     "login_page",
     "message_page",
     "redirect",
+    "refuse",
     "text_answer",
     "wants_page",
 ]
@@ -111,7 +112,7 @@ def _page(title: str, body: str) -> str:
 
 def wants_page(environ: Environ) -> bool:
     """Say whether a person is looking, not a script."""
-    is_read = environ["REQUEST_METHOD"] in ("GET", "HEAD")
+    is_read = environ["REQUEST_METHOD"] in READS
     return is_read and "text/html" in environ.get("HTTP_ACCEPT", "")
 
 
@@ -154,3 +155,10 @@ def redirect(
     """Send the browser on, to be read with GET."""
     moved = (("Location", path), *headers)
     return text_answer(start, HTTPStatus.SEE_OTHER, "", headers=moved)
+
+
+def refuse(environ: Environ, start: StartResponse, reason: str) -> list[bytes]:
+    """Answer that this is not allowed, as a page or to a script; `reason` is no whole sentence."""
+    if wants_page(environ):
+        return text_answer(start, HTTPStatus.FORBIDDEN, message_page("Not here", f"{reason}."))
+    return json_answer(start, HTTPStatus.FORBIDDEN, reason)
