@@ -2,6 +2,7 @@
 
 from tuner.pipeline.model import Model, load_model
 from tuner.pipeline.study_trials import Fold, StudyTrials
-from tuner.pipeline.trials import Pipeline, Prepared
+from tuner.pipeline.token_features import Prepared
+from tuner.pipeline.trials import Pipeline
 
 __all__ = ["Fold", "Model", "Pipeline", "Prepared", "StudyTrials", "load_model"]
