@@ -59,6 +59,7 @@ class Search(StoredStudy):
         endurance: Endurance | None = None,
     ) -> None:
         self.about: Mapping[str, Any] = {}
+        # Before the storage is opened: a space that cannot be searched leaves nothing in it.
         self.space = distributions(settings)
         self._grid = (
             Grid(self.space, seed=settings.study.seed) if settings.sampler.name == "grid" else None
