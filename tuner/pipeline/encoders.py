@@ -7,7 +7,6 @@ are for the other backbones.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from tuner.errors import CheckpointError, ConfigError
 from tuner.models import open_checkpoint
 from tuner.persist import ArrayFileWriter, Cache, StoredModel
 from tuner.preprocess import normalize
+from tuner.recent import Recent
 from tuner.records import Checkpoint as TrialCheckpoint
 from tuner.records import Report, SearchParts, StopRequested, TrialOutcome, TrialSeeds
 
@@ -69,7 +69,7 @@ class EncoderPipeline:
     def __init__(self, parts: SearchParts, cache: Cache) -> None:
         self.parts = parts
         self._cache = cache
-        self._prepared: OrderedDict[tuple[object, ...], PreparedTexts] = OrderedDict()
+        self._prepared: Recent[tuple[object, ...], PreparedTexts] = Recent(_KEPT_IN_MEMORY)
 
     def run_trial(
         self,
@@ -99,42 +99,12 @@ class EncoderPipeline:
 
     def prepare(self, settings: Settings, *, stop_requested: StopRequested) -> PreparedTexts:
         """Give the pieces of these settings, from memory, from the cache, or made now."""
-        from tuner.training.encoder import EncoderData, LabelledRows
-
         checkpoint = open_checkpoint(settings.model)
         max_tokens = settings.features.max_tokens
-        key = (checkpoint.digest, settings.preprocess, max_tokens)
-        prepared = self._prepared.pop(key, None)
-        if prepared is None:
-            cleaned = {
-                name: tuple(
-                    clean_for_encoder(
-                        [document.text for document in getattr(self.parts, name)],
-                        settings.preprocess,
-                    )
-                )
-                for name in _PARTS
-            }
-            # Of a study and its folds the same: all they have is in the union of the parts.
-            distinct = sorted({text for part in cleaned.values() for text in part})
-            place = {text: number for number, text in enumerate(distinct)}
-            number = {name: index for index, name in enumerate(self.parts.classes)}
-            labelled = {
-                name: LabelledRows(
-                    np.array([place[text] for text in cleaned[name]], np.intp),
-                    np.array([number[d.label] for d in getattr(self.parts, name)], np.int32),
-                )
-                for name in _PARTS
-            }
-            texts = self._cut(checkpoint, distinct, max_tokens, stop_requested)
-            data = EncoderData(
-                texts=texts, classes=self.parts.classes, cache=self._cache, **labelled
-            )
-            prepared = PreparedTexts(settings.preprocess, cleaned, data)
-        self._prepared[key] = prepared
-        while len(self._prepared) > _KEPT_IN_MEMORY:
-            self._prepared.popitem(last=False)
-        return prepared
+        return self._prepared.obtain(
+            (checkpoint.digest, settings.preprocess, max_tokens),
+            lambda: self._make(checkpoint, settings.preprocess, max_tokens, stop_requested),
+        )
 
     def stored_model(
         self, settings: Settings, weights: Mapping[str, Any], about: Mapping[str, Any]
@@ -155,6 +125,38 @@ class EncoderPipeline:
             about=about,
             checkpoint=open_checkpoint(settings.model).digest,
         )
+
+    def _make(
+        self,
+        checkpoint: Checkpoint,
+        preprocess: PreprocessSettings,
+        max_tokens: int,
+        stop_requested: StopRequested,
+    ) -> PreparedTexts:
+        from tuner.training.encoder import EncoderData, LabelledRows
+
+        cleaned = {
+            name: tuple(
+                clean_for_encoder(
+                    [document.text for document in getattr(self.parts, name)], preprocess
+                )
+            )
+            for name in _PARTS
+        }
+        # Of a study and its folds the same: all they have is in the union of the parts.
+        distinct = sorted({text for part in cleaned.values() for text in part})
+        place = {text: number for number, text in enumerate(distinct)}
+        number = {name: index for index, name in enumerate(self.parts.classes)}
+        labelled = {
+            name: LabelledRows(
+                np.array([place[text] for text in cleaned[name]], np.intp),
+                np.array([number[d.label] for d in getattr(self.parts, name)], np.int32),
+            )
+            for name in _PARTS
+        }
+        texts = self._cut(checkpoint, distinct, max_tokens, stop_requested)
+        data = EncoderData(texts=texts, classes=self.parts.classes, cache=self._cache, **labelled)
+        return PreparedTexts(preprocess, cleaned, data)
 
     def _cut(
         self,

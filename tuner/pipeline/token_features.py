@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ from tuner.persist import Cache
 from tuner.pipeline.stages import STAGES, Stages
 from tuner.pipeline.token_kinds import TokenKinds, resolve_kinds
 from tuner.preprocess import resolve_segmenter, with_words
+from tuner.recent import Recent
 from tuner.records import SearchParts, StopRequested
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class TokenFeatures:
         self._rows = dict(zip(_PARTS, np.split(rows, ends[:-1]), strict=True))
         self._resolved: dict[PreprocessSettings, PreprocessSettings] = {}
         self._with_words: dict[PreprocessSettings, PreprocessSettings] = {}
-        self._prepared: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
+        self._prepared: Recent[tuple[object, ...], Prepared] = Recent(_KEPT_IN_MEMORY)
 
     def resolve(self, preprocess: PreprocessSettings) -> PreprocessSettings:
         """Give the preprocessing with `segmenter` decided, by the study's train texts."""
@@ -111,14 +111,10 @@ class TokenFeatures:
         """Give the features of these settings, from memory, from the cache, or made now."""
         preprocess = self.resolve(settings.preprocess)
         kinds = self._kinds(settings, preprocess)
-        key = (preprocess, settings.features, kinds)
-        prepared = self._prepared.pop(key, None)
-        if prepared is None:
-            prepared = self._make(preprocess, settings, kinds, stop_requested)
-        self._prepared[key] = prepared
-        while len(self._prepared) > _KEPT_IN_MEMORY:
-            self._prepared.popitem(last=False)
-        return prepared
+        return self._prepared.obtain(
+            (preprocess, settings.features, kinds),
+            lambda: self._make(preprocess, settings, kinds, stop_requested),
+        )
 
     def _kinds(self, settings: Settings, preprocess: PreprocessSettings) -> TokenKinds:
         if self._study is not None:

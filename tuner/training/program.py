@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from tuner.models.classifier import Classifier
 from tuner.models.shape import ModelShape
+from tuner.recent import Recent
 from tuner.training.adam import Adam
 from tuner.training.batches import Batches
 from tuner.training.compiling import Compiling
@@ -135,8 +135,7 @@ class Program:
         self.adam.load(parts["adam"])
 
 
-_KEPT = 4
-_programs: OrderedDict[ModelShape, Program] = OrderedDict()
+_programs: Recent[ModelShape, Program] = Recent(4)
 
 
 def program_for(shape: ModelShape) -> Program:
@@ -145,8 +144,4 @@ def program_for(shape: ModelShape) -> Program:
     The least recently used of more than four is let go, so that searching shapes does not fill
     the memory.
     """
-    program = _programs.pop(shape, None) or Program(shape)
-    _programs[shape] = program
-    while len(_programs) > _KEPT:
-        _programs.popitem(last=False)
-    return program
+    return _programs.obtain(shape, lambda: Program(shape))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from tuner.config import ModelSettings, TrainingSettings
 from tuner.errors import CheckpointError
 from tuner.models.pretrained import Checkpoint
 from tuner.models.pretrained.network import EncoderNetwork
+from tuner.recent import Recent
 from tuner.records import StopRequested
 from tuner.training.compiling import Compiling
 from tuner.training.encoder.adam import EncoderAdam
@@ -201,8 +201,7 @@ class EncoderProgram:
         return loss
 
 
-_KEPT = 2
-_programs: OrderedDict[tuple[object, ...], EncoderProgram] = OrderedDict()
+_programs: Recent[tuple[object, ...], EncoderProgram] = Recent(2)
 
 
 def encoder_program(
@@ -217,10 +216,7 @@ def encoder_program(
     Two are kept, so that searching shapes does not fill the memory.
     """
     key = (checkpoint.digest, n_classes, model.pooling, model.head_width, training.precision)
-    program = _programs.pop(key, None) or EncoderProgram(
-        checkpoint, n_classes=n_classes, model=model, training=training
+    return _programs.obtain(
+        key,
+        lambda: EncoderProgram(checkpoint, n_classes=n_classes, model=model, training=training),
     )
-    _programs[key] = program
-    while len(_programs) > _KEPT:
-        _programs.popitem(last=False)
-    return program
