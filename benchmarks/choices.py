@@ -48,6 +48,10 @@ def configurations(vectors: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {name: {"model.backbone": name} for name in BACKBONES}
     found["linear without pieces"] = {"model.backbone": "linear", "features.subwords": "none"}
     found["average with pieces"] = {"model.backbone": "average", "features.subwords": "3-4"}
+    for backbone in BACKBONES:
+        for rate in (0.1, 0.3, 0.5):
+            hidden = {"model.backbone": backbone, "model.token_dropout": rate}
+            found[f"{backbone} hiding {rate}"] = hidden
     for backbone in ("average", "textcnn"):
         base = {"model.backbone": backbone}
         found[f"{backbone} focal 2"] = {**base, "training.focal_gamma": 2.0}

@@ -52,7 +52,9 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     lines = Lines(arguments.output / "fasttext.jsonl")
-    bench = open_bench("quickstart", arguments.output, QUIET.items())
+    bench = open_bench(
+        "quickstart", arguments.output, [*QUIET.items(), ("model.backbone", "average")]
+    )
     settings = apply_params(bench.settings, {"training.fine_tune_epochs": 0})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "train.txt"

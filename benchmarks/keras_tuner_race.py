@@ -19,7 +19,8 @@ from typing import Any
 import keras
 import keras_tuner
 import numpy as np
-from plain_loop import build, macro_f1
+from plain_loop import macro_f1
+from plain_networks import build
 from side_by_side import Bench, Lines, TunerLoop, machine, median, open_bench
 
 from tuner.config import apply_params

@@ -23,11 +23,11 @@ from typing import Any
 import keras
 import numpy as np
 import optuna
-import tensorflow as tf
+from plain_networks import NETWORKS, build
 from side_by_side import QUIET, Bench, Lines, TunerLoop, machine, median, open_bench
 from sklearn.metrics import f1_score
 
-from tuner.config import Settings, apply_params
+from tuner.config import apply_params
 
 
 class PlainLoop:
@@ -53,6 +53,7 @@ class PlainLoop:
 
     def run_one(self, params: Mapping[str, Any]) -> float:
         """Run one configuration as a trial of an Optuna study."""
+        self.training_seconds = 0.0
         self._study.enqueue_trial(dict(params))
         self._study.optimize(lambda trial: self._objective(trial, params), n_trials=1)
         return float(self._study.trials[-1].value or 0.0)
@@ -68,8 +69,9 @@ class PlainLoop:
         training = settings.training
         self._fit(model, training.learning_rate, training.epochs, training.batch_size, best)
         model.set_weights(best.weights)
-        for layer in model.layers_from_the_input[: settings.model.frozen_depth]:
-            layer.trainable = False
+        for group in model.layers_from_the_input[: settings.model.frozen_depth]:
+            for layer in group:
+                layer.trainable = False
         rate = training.learning_rate * training.fine_tune_scale
         self._fit(model, rate, training.fine_tune_epochs, training.batch_size, best)
         model.set_weights(best.weights)
@@ -86,6 +88,8 @@ class PlainLoop:
             self._x["train"], self._y["train"], batch_size=batch_size, epochs=epochs,
             callbacks=[best], verbose=0,
         )  # fmt: skip
+        # The first epoch of a fit traces and compiles: all are taken as long as the others.
+        self.training_seconds += epochs * statistics.median(best.seconds[-epochs:][1:])
 
 
 def macro_f1(model: Any, x: Any, y: Any) -> float:
@@ -98,88 +102,16 @@ class _Best(keras.callbacks.Callback):
         super().__init__()
         self._network, self._x, self._y = model, x, y
         self.value, self.weights = -1.0, model.get_weights()
+        self.seconds: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.seconds.append(time.perf_counter() - self._started)
         value = macro_f1(self._network, self._x, self._y)
         if value > self.value:
             self.value, self.weights = value, self._network.get_weights()
-
-
-class Hidden(keras.layers.Layer):
-    """Hides whole tokens while training: (ids) -> mask."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self._rate = rate
-        self._seeds = keras.random.SeedGenerator(0)
-
-    def call(self, token_ids: Any, training: bool = False) -> Any:
-        mask = tf.cast(token_ids != 0, tf.float32)
-        if training:
-            mask *= tf.cast(
-                keras.random.uniform(tf.shape(mask), seed=self._seeds) >= self._rate, tf.float32
-            )
-        return mask
-
-
-class MaskedMean(keras.layers.Layer):
-    """Mean over the visible tokens, times their count to a power."""
-
-    def __init__(self, power: float) -> None:
-        super().__init__()
-        self._power = power
-
-    def call(self, embedded: Any, mask: Any) -> Any:
-        count = tf.maximum(tf.reduce_sum(mask, axis=1, keepdims=True), 1.0)
-        mean = tf.reduce_sum(embedded * mask[..., None], axis=1) / count
-        return mean * tf.pow(count, self._power)
-
-
-class MaskedMaximum(keras.layers.Layer):
-    """Maximum over a text's own places."""
-
-    def call(self, values: Any, mask: Any) -> Any:
-        return tf.reduce_max(values * mask[..., None], axis=1)
-
-
-def build(settings: Settings, vocabulary_size: int, n_classes: int) -> Any:
-    """Build the same network from Keras's own layers."""
-    model, penalties = settings.model, settings.regularization
-    token_ids = keras.Input((None,), dtype="int32")
-    embedding = keras.layers.Embedding(vocabulary_size, model.embedding_width)
-    mask = Hidden(model.token_dropout)(token_ids)
-    embedded = embedding(token_ids)
-
-    def penalty() -> Any:
-        return keras.regularizers.L1L2(penalties.l1, penalties.l2)
-
-    if model.backbone == "average":
-        values = MaskedMean(model.pooling_power)(embedded, mask)
-        values = keras.layers.Dropout(model.dropout)(values)
-        groups = [
-            embedding,
-            keras.layers.Dense(model.width or 32, "relu", kernel_regularizer=penalty()),
-        ]
-        values = groups[1](values)
-    else:
-        visible = embedded * mask[..., None]
-        convolutions = [
-            keras.layers.Conv1D(
-                model.width or 100, size, padding="same", activation="relu",
-                kernel_regularizer=penalty(),
-            )
-            for size in model.kernel_sizes
-        ]  # fmt: skip
-        is_text = Hidden(0.0)(token_ids)
-        values = keras.layers.concatenate(
-            [MaskedMaximum()(convolution(visible), is_text) for convolution in convolutions]
-        )
-        groups = [embedding, *convolutions]
-    values = keras.layers.Dropout(model.dropout)(values)
-    logits = keras.layers.Dense(n_classes, kernel_regularizer=penalty())(values)
-    network = keras.Model(token_ids, logits)
-    network.layers_from_the_input = groups
-    return network
 
 
 def summary(lines: Lines, backbone: str) -> dict[str, Any]:
@@ -187,6 +119,10 @@ def summary(lines: Lines, backbone: str) -> dict[str, Any]:
     first = {who: found[0]["seconds"] for who, found in rows.items()}
     later = {who: [r["seconds"] for r in found[2:]] for who, found in rows.items()}
     values = {who: [r["value"] for r in found] for who, found in rows.items()}
+    training = [
+        (plain["training_seconds"], own["stages"]["train"] + own["stages"]["fine_tune"])
+        for own, plain in zip(rows["tuner"][2:], rows["plain"][2:], strict=True)
+    ]
     differences = [a - b for a, b in zip(values["tuner"], values["plain"], strict=True)]
     return {
         "backbone": backbone,
@@ -195,6 +131,12 @@ def summary(lines: Lines, backbone: str) -> dict[str, Any]:
         "later_trial_seconds": {who: median(found) for who, found in later.items()},
         "ratio_of_later_trials": median(
             b / a for a, b in zip(later["tuner"], later["plain"], strict=True)
+        ),
+        # What is gained by the steps alone, and what would be gained if there were nothing but
+        # the plain loop's own steps: the bound for who compiles and validates for nothing.
+        "ratio_of_training_steps": median(plain / own for plain, own in training),
+        "bound_without_faster_steps": median(
+            b / plain for b, (plain, _) in zip(later["plain"], training, strict=True)
         ),
         "ratio_of_all_with_compiling": round(
             sum(r["seconds"] for r in rows["plain"]) / sum(r["seconds"] for r in rows["tuner"]), 2
@@ -211,8 +153,9 @@ def summary(lines: Lines, backbone: str) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--backbone", choices=("average", "textcnn"), default="average")
+    parser.add_argument("--backbone", choices=tuple(NETWORKS), default="average")
     parser.add_argument("--study", default="quickstart")
+    parser.add_argument("--data", help="a table in place of the study's")
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--output", type=Path, default=Path("runs/bench"))
     arguments = parser.parse_args()
@@ -221,8 +164,8 @@ def main() -> None:
     lines = Lines(folder / "plain_loop.jsonl")
     no_penalties = [("regularization.l1", 0.0), ("regularization.l2", 0.0)]
     overrides = [*QUIET.items(), ("model.backbone", backbone), *no_penalties]
-    bench = open_bench(arguments.study, folder, overrides)
-    name = f"{arguments.study}-{backbone}"
+    bench = open_bench(arguments.study, folder, overrides, arguments.data)
+    name = f"{Path(arguments.data).stem if arguments.data else arguments.study}-{backbone}"
     tuner, plain = TunerLoop(bench, folder, name), PlainLoop(bench, folder, f"plain-{name}")
     while len(lines.having(backbone=backbone, who="plain")) < arguments.trials:
         started = time.perf_counter()
@@ -234,7 +177,8 @@ def main() -> None:
         other = round(time.perf_counter() - started, 3)
         # Both or none, so that an interrupted run goes on with pairs.
         lines.add(row | {"stages": trial.attributes["seconds"]})
-        lines.add({"backbone": backbone, "who": "plain", "seconds": other, "value": value})
+        row = {"backbone": backbone, "who": "plain", "seconds": other, "value": value}
+        lines.add(row | {"training_seconds": round(plain.training_seconds, 3)})
     lines.add({"summary": summary(lines, backbone), "machine": machine()})
 
 

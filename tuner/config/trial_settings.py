@@ -29,8 +29,9 @@ class ModelSettings(Section):
         tuple[Annotated[int, Field(ge=1, le=64)], ...], Field(min_length=1)
     ] = (3, 4, 5)
     dropout: Fraction = 0.3
-    token_dropout: Fraction = 0.5
-    """Share of tokens hidden while training (Iyyer et al. 2015, section 3.1)."""
+    token_dropout: Fraction | None = None
+    """Share of tokens hidden while training (Iyyer et al. 2015, section 3.1); None takes the
+    backbone's own."""
     pooling_power: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     """`average`: the mean embedding times n_tokens to this power; 0 is the classic mean."""
     frozen_depth: Annotated[int, Field(ge=0)] = 0

@@ -7,6 +7,7 @@ from tuner.models.registry import (
     ignored_settings,
     layer_groups,
     model_shape,
+    token_dropout,
 )
 from tuner.models.shape import ModelShape
 
@@ -19,4 +20,5 @@ __all__ = [
     "layer_groups",
     "model_shape",
     "open_checkpoint",
+    "token_dropout",
 ]

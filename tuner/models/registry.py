@@ -11,7 +11,14 @@ from tuner.errors import ConfigError
 from tuner.models.pretrained import PRETRAINED, is_pretrained, open_checkpoint
 from tuner.models.shape import ModelShape
 
-__all__ = ["backbone_class", "backbone_names", "ignored_settings", "layer_groups", "model_shape"]
+__all__ = [
+    "backbone_class",
+    "backbone_names",
+    "ignored_settings",
+    "layer_groups",
+    "model_shape",
+    "token_dropout",
+]
 
 ONLY_PRETRAINED = frozenset(
     {
@@ -118,3 +125,10 @@ def model_shape(settings: ModelSettings, *, vocabulary_size: int, n_classes: int
         width,
         settings.kernel_sizes,
     )
+
+
+def token_dropout(settings: ModelSettings) -> float:
+    """Give the share of tokens hidden while training: the setting, or the backbone's own."""
+    if settings.token_dropout is not None:
+        return settings.token_dropout
+    return float(backbone_class(settings.backbone).TOKEN_DROPOUT)

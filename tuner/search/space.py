@@ -23,7 +23,7 @@ from tuner.config import (
     setting_value,
 )
 from tuner.errors import ConfigError
-from tuner.models import ignored_settings, layer_groups
+from tuner.models import ignored_settings, layer_groups, token_dropout
 
 __all__ = [
     "all_params",
@@ -53,6 +53,9 @@ _INTEGERS = frozenset(
     }
 )
 
+# A number, although its default is None: each backbone has its own.
+_TOKEN_DROPOUT = "model.token_dropout"
+
 
 def distributions(settings: Settings) -> dict[str, BaseDistribution]:
     """Give the distribution of every searched setting, in the order of the space.
@@ -80,7 +83,7 @@ def _distribution(name: str, entry: SpaceEntry, settings: Settings) -> BaseDistr
         return CategoricalDistribution(entry.choices)
     value = setting_value(settings, name)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if name not in _INTEGERS and not is_number:
+    if name not in (*_INTEGERS, _TOKEN_DROPOUT) and not is_number:
         raise ConfigError(f"space.{name} must be {{choices=[…]}}, since it is no number.")
     low, high = entry.low, entry.high
     if name == "model.frozen_depth" and high is None:
@@ -188,6 +191,8 @@ def default_params(settings: Settings, space: Mapping[str, BaseDistribution]) ->
     params: dict[str, Any] = {}
     for name, distribution in space.items():
         value = setting_value(settings, name)
+        if value is None and name == _TOKEN_DROPOUT:
+            value = token_dropout(_first_model(settings, space))
         if isinstance(distribution, CategoricalDistribution):
             params[name] = value if value in distribution.choices else distribution.choices[0]
         elif isinstance(distribution, FloatDistribution | IntDistribution):
@@ -199,6 +204,14 @@ def default_params(settings: Settings, space: Mapping[str, BaseDistribution]) ->
             is_whole = isinstance(distribution, IntDistribution)
             params[name] = int(inside) if is_whole else float(inside)
     return params
+
+
+def _first_model(settings: Settings, space: Mapping[str, BaseDistribution]) -> ModelSettings:
+    """Give the model's settings with the backbone of trial 0."""
+    choices = getattr(space.get("model.backbone"), "choices", (settings.model.backbone,))
+    if settings.model.backbone in choices:
+        return settings.model
+    return settings.model.model_copy(update={"backbone": choices[0]})
 
 
 def suggest(trial: optuna.Trial, space: Mapping[str, BaseDistribution]) -> dict[str, Any]:

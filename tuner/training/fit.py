@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tuner.config import Settings
 from tuner.errors import TrialFailed
-from tuner.models import model_shape
+from tuner.models import model_shape, token_dropout
 from tuner.models.embedding import EmbeddingRows
 from tuner.records import (
     Checkpoint,
@@ -193,7 +193,7 @@ class _Trial:
             l1=settings.regularization.l1,
             l2=settings.regularization.l2,
             dropout=settings.model.dropout,
-            token_dropout=settings.model.token_dropout,
+            token_dropout=token_dropout(settings.model),
             label_smoothing=settings.training.label_smoothing,
             focal_gamma=settings.training.focal_gamma,
             momentum=momentum,

@@ -21,30 +21,68 @@ def randomise(layer):
         weight.assign(generator.normal(scale=0.5, size=weight.shape))
 
 
-def test_gru_equals_keras_in_both_directions_with_and_without_padding():
+def gru_pair():
+    """Our layer, and Keras's forward and backward one with the same weights."""
     ours = BidirectionalGRU(3)
     ours(VALUES, MASK)
     randomise(ours)
-    expected = []
+    theirs = []
     for way, go_backwards in enumerate([False, True]):
-        theirs = keras.layers.GRU(3, return_sequences=True, go_backwards=go_backwards)
-        theirs.build(VALUES.shape)
-        theirs.set_weights(
+        one = keras.layers.GRU(3, return_sequences=True, go_backwards=go_backwards)
+        one.build(VALUES.shape)
+        one.set_weights(
             [
                 ours.kernel.numpy()[:, way * 9 : way * 9 + 9],
                 ours.recurrent_kernel.numpy()[:, way * 9 : way * 9 + 9],
                 np.stack([ours.bias.numpy()[way], ours.recurrent_bias.numpy()[way]]),
             ]
         )
-        states = theirs(VALUES, mask=tf.constant(MASK > 0)).numpy()
-        expected.append(states[:, ::-1] if go_backwards else states)
+        theirs.append(one)
+    return ours, theirs
+
+
+def of_keras(theirs, values):
+    forward, backward = (one(values, mask=tf.constant(MASK > 0)) for one in theirs)
+    return tf.concat([forward, tf.reverse(backward, [1])], axis=-1)
+
+
+def test_gru_equals_keras_in_both_directions_with_and_without_padding():
+    ours, theirs = gru_pair()
 
     found = ours(VALUES, MASK).numpy()
 
     is_text = MASK > 0
-    np.testing.assert_allclose(
-        found[is_text], np.concatenate(expected, axis=-1)[is_text], atol=1e-5
+    expected = of_keras(theirs, VALUES).numpy()
+    np.testing.assert_allclose(found[is_text], expected[is_text], atol=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_gradients_of_the_gru_equal_those_that_keras_takes(compiled):
+    ours, theirs = gru_pair()
+    values, weigh = tf.constant(VALUES), tf.constant(MASK)[..., None] * tf.range(6.0)
+
+    @tf.function(jit_compile=compiled)
+    def gradients():
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            sum_of_squares = tf.reduce_sum(weigh * tf.square(ours(values, tf.constant(MASK))))
+        return tape.gradient(sum_of_squares, [values, *(w.value for w in ours.weights)])
+
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        sum_of_squares = tf.reduce_sum(weigh * tf.square(of_keras(theirs, values)))
+    ways = [[weight.value for weight in one.weights] for one in theirs]
+    of_values, forward, backward = tape.gradient(sum_of_squares, [values, *ways])
+
+    of_kernel, of_recurrent, of_bias = (
+        tf.stack(pair) for pair in zip(forward, backward, strict=True)
     )
+    expected = [
+        of_values, tf.concat(tf.unstack(of_kernel), 1), tf.concat(tf.unstack(of_recurrent), 1),
+        of_bias[:, 0], of_bias[:, 1],
+    ]  # fmt: skip
+    for found, wanted in zip(gradients(), expected, strict=True):
+        np.testing.assert_allclose(found.numpy(), wanted.numpy(), atol=1e-4)
 
 
 def test_attention_equals_keras():

@@ -64,6 +64,18 @@ def test_defaults_are_moved_onto_the_grid_of_their_range():
 
 
 @pytest.mark.parametrize(
+    ("choices", "hidden"), [(["average", "textcnn"], 0.5), (["textcnn", "bigru"], 0.1)]
+)
+def test_first_trial_hides_as_many_tokens_as_its_backbone_does_by_default(choices, hidden):
+    settings = load_settings(overrides=[("space.model.backbone", {"choices": choices})])
+
+    params = default_params(settings, distributions(settings))
+
+    assert params["model.backbone"] == choices[0]
+    assert params["model.token_dropout"] == hidden
+
+
+@pytest.mark.parametrize(
     ("override", "words"),
     [
         (("space.model.frozen_depth", {"low": 0, "high": 7}), "at most 2"),

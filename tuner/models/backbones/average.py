@@ -25,6 +25,7 @@ class Average(keras.layers.Layer):
 
     GROUPS: ClassVar[tuple[str, ...]] = ("embedding", "dense")
     USES_ORDER: ClassVar[bool] = False
+    TOKEN_DROPOUT: ClassVar[float] = 0.5
     IGNORED: ClassVar[frozenset[str]] = frozenset({"model.kernel_sizes"})
 
     def __init__(self, shape: ModelShape) -> None:

@@ -30,6 +30,7 @@ class Linear(keras.layers.Layer):
 
     GROUPS: ClassVar[tuple[str, ...]] = ("scores", "scale")
     USES_ORDER: ClassVar[bool] = False
+    TOKEN_DROPOUT: ClassVar[float] = 0.5
     HEAD_INITIALIZER: ClassVar[str] = "identity"
     IGNORED: ClassVar[frozenset[str]] = frozenset(
         {
