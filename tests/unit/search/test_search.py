@@ -64,7 +64,7 @@ def test_defaults_are_moved_onto_the_grid_of_their_range():
 
 
 @pytest.mark.parametrize(
-    ("choices", "hidden"), [(["average", "textcnn"], 0.5), (["textcnn", "bigru"], 0.1)]
+    ("choices", "hidden"), [(["average", "textcnn"], 0.5), (["textcnn", "bigru"], 0.3)]
 )
 def test_first_trial_hides_as_many_tokens_as_its_backbone_does_by_default(choices, hidden):
     settings = load_settings(overrides=[("space.model.backbone", {"choices": choices})])

@@ -162,7 +162,7 @@ class BiGRU(keras.layers.Layer):
 
     GROUPS: ClassVar[tuple[str, ...]] = ("embedding", "gru")
     USES_ORDER: ClassVar[bool] = True
-    TOKEN_DROPOUT: ClassVar[float] = 0.1
+    TOKEN_DROPOUT: ClassVar[float] = 0.3
     IGNORED: ClassVar[frozenset[str]] = frozenset({"model.kernel_sizes", "model.pooling_power"})
 
     def __init__(self, shape: ModelShape) -> None:

@@ -96,7 +96,7 @@ class TextCNN(keras.layers.Layer):
 
     GROUPS: ClassVar[tuple[str, ...]] = ("embedding", "convolution")
     USES_ORDER: ClassVar[bool] = True
-    TOKEN_DROPOUT: ClassVar[float] = 0.1
+    TOKEN_DROPOUT: ClassVar[float] = 0.3
     IGNORED: ClassVar[frozenset[str]] = frozenset({"model.pooling_power"})
 
     def __init__(self, shape: ModelShape) -> None:
