@@ -35,7 +35,7 @@ class Transformer(keras.layers.Layer):
         *(f"block_{number}" for number in range(1, N_BLOCKS + 1)),
     )
     USES_ORDER: ClassVar[bool] = True
-    TOKEN_DROPOUT: ClassVar[float] = 0.3
+    TOKEN_DROPOUT: ClassVar[float] = 0.5
     IGNORED: ClassVar[frozenset[str]] = frozenset({"model.kernel_sizes", "model.pooling_power"})
 
     def __init__(self, shape: ModelShape) -> None:
