@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -25,6 +26,8 @@ from tuner.search import (
     Endurance,
     Search,
     StudyTerms,
+    close_storage,
+    open_storage,
     parse_url,
     postgres_sessions,
     sqlite_file,
@@ -117,6 +120,32 @@ def test_cut_connections_are_replaced(postgres, postgres_url, open_study):
     run(study, 2, before_epoch=cut)
 
     assert study.counts()["complete"] == 2
+
+
+def test_read_that_loses_its_connection_shows_no_page_of_sql(tmp_path, open_study):
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    run(open_study(url), 2)
+    storage = open_storage(url, create=False)
+    lost, said = [], []
+
+    def lose_one(_, statement, *__):
+        if "FROM trial_system_attributes" in statement and not lost:
+            lost.append(statement)
+            raise sqlite3.OperationalError("server closed the connection unexpectedly")
+
+    sqlalchemy.event.listen(storage.engine, "do_execute", lose_one)
+    handler = logging.Handler()
+    handler.emit = said.append
+    logging.getLogger("optuna").addHandler(handler)
+    try:
+        trials = storage.get_all_trials(storage.get_study_id_from_name("s"))
+    finally:
+        logging.getLogger("optuna").removeHandler(handler)
+        close_storage(storage)
+
+    assert len(lost) == 1
+    assert len(trials) == 2
+    assert said == []
 
 
 def test_outage_beyond_the_limit_ends_in_one_line_and_the_study_goes_on_later(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -154,6 +155,8 @@ def _engine_arguments(parsed: URL) -> dict[str, Any]:
 
 def _connect(parsed: URL, arguments: dict[str, Any], *, create: bool) -> EnduringStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # A read that loses its connection is told there as a page of SQL. `endure` says it in a line.
+    logging.getLogger("optuna.storages._rdb.storage").setLevel(logging.ERROR)
     rendered = parsed.render_as_string(hide_password=False)
     storage = EnduringStorage(rendered, engine_kwargs=arguments, skip_table_creation=not create)
     if parsed.drivername != "sqlite":
