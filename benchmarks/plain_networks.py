@@ -9,8 +9,8 @@ import keras
 import tensorflow as tf
 
 from tuner.config import ModelSettings, Settings
-from tuner.models import backbone_class, token_dropout
-from tuner.models.backbones.transformer import HEADS_MAX, N_BLOCKS, sinusoids
+from tuner.models import model_shape, token_dropout
+from tuner.models.backbones.transformer import N_BLOCKS, head_count, sinusoids
 
 Penalty = Callable[[], Any]
 
@@ -18,9 +18,8 @@ Penalty = Callable[[], Any]
 def build(settings: Settings, vocabulary_size: int, n_classes: int) -> Any:
     """Build the network of `model.backbone`; its `layers_from_the_input` are the layer groups."""
     model, penalties = settings.model, settings.regularization
-    model = model.model_copy(
-        update={"width": model.width or backbone_class(model.backbone).default_width(n_classes)}
-    )
+    shape = model_shape(model, vocabulary_size=vocabulary_size, n_classes=n_classes)
+    model = model.model_copy(update={"width": shape.width})
 
     def penalty() -> Any:
         return keras.regularizers.L1L2(penalties.l1, penalties.l2)
@@ -69,7 +68,7 @@ def transformer(
     embedded: Any, mask: Any, model: ModelSettings, penalty: Penalty
 ) -> tuple[Any, Any]:
     width = model.embedding_width
-    n_heads = next(n for n in range(min(HEADS_MAX, width), 0, -1) if width % n == 0)
+    n_heads = head_count(width)
     values = keras.layers.Dropout(model.dropout)(Places()(embedded))
     blocks = []
     for _ in range(N_BLOCKS):

@@ -79,7 +79,7 @@ class Block:
     """Self-attention and a feed-forward layer, each added to what came in."""
 
     def __init__(self, number: int, width: int, feed_forward: int) -> None:
-        self.n_heads = next(n for n in range(min(HEADS_MAX, width), 0, -1) if width % n == 0)
+        self.n_heads = head_count(width)
         named = f"block_{number}"
         self.norm_1 = keras.layers.LayerNormalization(epsilon=1e-6, name=f"{named}_norm_1")
         self.norm_2 = keras.layers.LayerNormalization(epsilon=1e-6, name=f"{named}_norm_2")
@@ -116,6 +116,11 @@ class Block:
         weights = tf.nn.softmax(tf.where(mask[:, None, None] > 0, scores, -1e9))
         together = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
         return self.combine(tf.reshape(together, [batch, length, width]))
+
+
+def head_count(width: int) -> int:
+    """Give how many heads share a width: the most up to four that divide it."""
+    return next(n for n in range(min(HEADS_MAX, width), 0, -1) if width % n == 0)
 
 
 def sinusoids(length: int, width: int) -> npt.NDArray[np.float32]:
