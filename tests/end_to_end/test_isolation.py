@@ -6,16 +6,12 @@ import json
 import os
 import signal
 import subprocess
-import time
-from contextlib import suppress
-
-import psutil
 
 from tests.conftest import SMALL, command, environment, make_rows, run_tuner, write_csv
-from tuner.errors import TunerError
+from tests.end_to_end.catching import SLOW, catch_in_a_trial
 from tuner.search import read_trials
 
-LINE = ("--data", "reviews.csv", "--study-name", "s", *SMALL, "--isolate")
+LINE = ("--data", "reviews.csv", "--study-name", "s", *SMALL, *SLOW, "--isolate")
 
 
 def start(folder, *more):
@@ -30,27 +26,11 @@ def storage(folder):
     return f"sqlite:///{folder}/runs/tuner.db"
 
 
-def child_in_a_trial(process, folder):
-    """Give a guarded child whose guard has a trial with an epoch behind it."""
-    end = time.monotonic() + 200
-    while time.monotonic() < end and process.poll() is None:
-        with suppress(TunerError, psutil.NoSuchProcess):  # nothing is there yet, or no more
-            trials = read_trials(storage(folder), "s")
-            busy = {
-                trial.attributes["owner"]["pid"]
-                for trial in trials
-                if trial.state == "running" and trial.intermediate
-            }
-            for child in psutil.Process(process.pid).children(recursive=True):
-                if child.ppid() in busy and "tuner.isolation.child" in child.cmdline():
-                    return child
-        time.sleep(0.05)
-    raise AssertionError("no trial was seen")
-
-
 def test_study_outlives_the_death_of_a_child_and_its_trials_are_those_of_any_process(tmp_path):
     process = start(tmp_path, "--trials", "3")
-    child_in_a_trial(process, tmp_path).send_signal(signal.SIGSEGV)
+    child = catch_in_a_trial(process, storage(tmp_path), child=True)
+    child.send_signal(signal.SIGSEGV)
+    child.resume()
     said = process.communicate(timeout=400)[0]
 
     assert process.returncode == 0, said
@@ -65,7 +45,8 @@ def test_study_outlives_the_death_of_a_child_and_its_trials_are_those_of_any_pro
 
 def test_signal_ends_an_isolated_run_with_its_child_and_hands_the_trial_back(tmp_path):
     process = start(tmp_path, "--trials", "40", "--workers", "2")
-    child = child_in_a_trial(process, tmp_path)
+    child = catch_in_a_trial(process, storage(tmp_path), child=True)
+    child.resume()
     os.kill(process.pid, signal.SIGTERM)
     said = process.communicate(timeout=60)[0]
 

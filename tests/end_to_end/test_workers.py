@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import time
 
 import psutil
 
 from tests.conftest import SMALL, command, environment, make_rows, run_tuner, write_csv
+from tests.end_to_end.catching import SLOW, catch_in_a_trial
 
 DATA = ("--data", "reviews.csv", "--study-name", "s")
 
@@ -61,34 +60,21 @@ def _as_settings(options):
 
 def test_local_workers_keep_the_total_when_one_is_killed(tmp_path):
     write_csv(tmp_path / "reviews.csv", make_rows(120))
-    line = command("optimize", *DATA, "--trials", "8", "--workers", "2", *SMALL)
+    line = command("optimize", *DATA, "--trials", "8", "--workers", "2", *SMALL, *SLOW)
     process = subprocess.Popen(
         line, cwd=tmp_path, env=environment(), text=True, encoding="utf-8",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    killed = _kill_a_worker_in_its_trial(process, tmp_path)
+    catch_in_a_trial(process, f"sqlite:///{tmp_path}/runs/tuner.db").kill()
     said = process.communicate(timeout=400)[0]
 
     assert process.returncode == 0, said
-    assert killed
     found = status(tmp_path)
     assert (found["finished"], found["failed"], found["running"]) == (8, 0, 0)
     assert found["retried"] == 1
     assert not [p for p in psutil.process_iter() if _is_worker_of(p, process.pid)]
     best = json.loads((tmp_path / "runs/s/best_params.json").read_text(encoding="utf-8"))
     assert best["outcome"] == "complete"
-
-
-def _kill_a_worker_in_its_trial(process, folder):
-    end = time.monotonic() + 200
-    while time.monotonic() < end and process.poll() is None:
-        if (folder / "runs/tuner.db").exists():
-            workers = status(folder)["workers"]
-            if workers:
-                os.kill(workers[0]["pid"], signal.SIGKILL)
-                return True
-        time.sleep(0.2)
-    return False
 
 
 def _is_worker_of(process, parent):

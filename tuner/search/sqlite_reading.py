@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,7 +23,7 @@ __all__ = [
 ]
 
 BUSY_TIMEOUT_SECONDS = 60
-_MAGIC = b"SQLite format 3"
+_LAST_MADE = "alembic_version"  # of Optuna's tables; its row is the last that a creator writes
 
 
 def prepare_file(path: Path, url: str) -> None:
@@ -44,14 +45,23 @@ def prepare_file(path: Path, url: str) -> None:
 
 
 def refuse_other_files(path: Path, url: str) -> None:
-    """Raise `StorageError` if the file is there and is no SQLite database."""
+    """Raise `StorageError` if the file is there and is no SQLite database.
+
+    SQLite itself looks, and takes no lock: to open a database by other means and to close it
+    drops the locks that this process holds on it, and another one then throws away the log in
+    which this one goes on writing (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    """
     try:
-        if path.exists() and path.stat().st_size:
-            with path.open("rb") as file:
-                if file.read(len(_MAGIC)) != _MAGIC:
-                    raise StorageError(f"{mask(url)}: the file is no SQLite database.")
+        if not (path.exists() and path.stat().st_size):
+            return
+        with closing(sqlite3.connect(_address(path, "mode=ro&immutable=1"), uri=True)) as looking:
+            looking.execute("PRAGMA schema_version")
     except OSError as error:
         raise StorageError(f"{mask(url)}: cannot be read: {error.strerror}.") from error
+    except sqlite3.OperationalError as error:
+        raise StorageError(f"{mask(url)}: cannot be read: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        raise StorageError(f"{mask(url)}: the file is no SQLite database.") from error
 
 
 def is_writable(path: Path) -> bool:
@@ -72,12 +82,16 @@ def readable_address(path: Path, url: str) -> tuple[str, set[str]]:
         modes.append("mode=ro&immutable=1")
     problem: sqlite3.Error | None = None
     for mode in modes:
-        address = f"file:{quote(str(path.resolve()))}?{mode}"
+        address = _address(path, mode)
         try:
             return address, _sqlite_tables(address)
         except sqlite3.Error as error:
             problem = error
     raise StorageError(f"{mask(url)}: cannot be read: {problem}.") from problem
+
+
+def _address(path: Path, mode: str) -> str:
+    return f"file:{quote(str(path.resolve()))}?{mode}"
 
 
 def connect_reader(address: str) -> sqlite3.Connection:
@@ -90,7 +104,7 @@ def connect_reader(address: str) -> sqlite3.Connection:
 
 
 def _sqlite_tables(address: str) -> set[str]:
-    """Give the names of the tables.
+    """Give the names of the tables; the last one only once it is filled.
 
     Another process that closes the database just now takes its write-ahead log away under a
     reader, who sees an I/O error once.
@@ -106,9 +120,10 @@ def _sqlite_tables(address: str) -> set[str]:
 
 
 def _table_names(address: str) -> set[str]:
-    connection = connect_reader(address)
-    try:
+    with closing(connect_reader(address)) as connection:
         rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        return {name for (name,) in rows}
-    finally:
-        connection.close()
+        names = {name for (name,) in rows}
+        filled = f"SELECT 1 FROM {_LAST_MADE}"
+        if _LAST_MADE in names and connection.execute(filled).fetchone() is None:
+            names.remove(_LAST_MADE)  # another process is at it
+        return names

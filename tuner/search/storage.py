@@ -43,7 +43,7 @@ __all__ = [
 PROBE_TIMEOUT_SECONDS = 5
 VISITOR_SECONDS = 5.0
 # Of Optuna's schema; another program's database may well have a table named `studies`.
-_TABLES = frozenset({"studies", "trials", "version_info"})
+_TABLES = frozenset({"studies", "trials", "version_info", "alembic_version"})
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 
 import optuna
@@ -111,3 +113,31 @@ def test_probe_writes_no_file_and_knows_one_that_is_no_database(tmp_path):
         probe_storage(f"sqlite:///{tmp_path / 'notes.txt'}")
 
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_looking_at_a_file_keeps_the_log_that_this_process_writes_into(written, tmp_path):
+    """A file that is opened and closed otherwise costs its process the locks it holds there."""
+    storage = open_storage(written, create=True)
+    study = optuna.load_study(storage=storage, study_name="s")
+    study.enqueue_trial({})
+    probe_storage(written)
+
+    # A connection that is the last one takes the log away.
+    last = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT 1 FROM studies')"
+    subprocess.run([sys.executable, "-c", last, tmp_path / "study.db"], check=True)
+
+    assert (tmp_path / "study.db-wal").exists()
+    study.enqueue_trial({})
+    close_storage(storage)
+    with cached_storage(written) as there:
+        assert len(optuna.load_study(storage=there, study_name="s").trials) == 2
+
+
+def test_reader_that_comes_while_the_tables_are_made_is_told_so(written, tmp_path):
+    with sqlite3.connect(tmp_path / "study.db") as making:
+        making.execute("DELETE FROM version_info")
+        making.execute("DELETE FROM alembic_version")
+    making.close()
+
+    with pytest.raises(ConfigError, match="holds no studies"):
+        list_studies(written)
