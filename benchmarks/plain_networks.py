@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from tuner.config import ModelSettings, Settings
 from tuner.models import model_shape, token_dropout
-from tuner.models.backbones.transformer import N_BLOCKS, head_count, sinusoids
+from tuner.models.backbones.transformer import N_BLOCKS
+from tuner.models.layers import head_count, sinusoids
 
 Penalty = Callable[[], Any]
 

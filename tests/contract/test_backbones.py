@@ -9,7 +9,7 @@ from tuner.errors import CheckpointError, ConfigError
 from tuner.features import Encoded
 from tuner.models import ModelShape, backbone_class, backbone_names
 from tuner.models.classifier import Classifier
-from tuner.models.dropout import Dropout
+from tuner.models.layers import Dropout
 from tuner.training import data
 from tuner.training.batches import TrainBucket, make_batches
 from tuner.training.data import prediction_calls

@@ -8,7 +8,7 @@ import time
 
 import psutil
 
-from tests.conftest import SMALL, command, environment, make_rows, run_tuner, write_csv
+from tests.conftest import ROOT, SMALL, command, environment, make_rows, run_tuner, write_csv
 from tests.end_to_end.catching import SLOW, catch_in_a_trial
 
 DATA = ("--data", "reviews.csv", "--study-name", "s")
@@ -45,6 +45,25 @@ def test_submitted_study_is_run_by_a_worker_that_has_only_the_storage(tmp_path):
     best = json.loads(ended.stdout)
     assert best["trials"]["complete"] == 3
     assert best["test"]["reads"] == 1
+
+
+def test_only_what_trains_loads_tensorflow(tmp_path):
+    write_csv(tmp_path / "reviews.csv", make_rows(120))
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "if 'tuner.isolation.child' not in sys.orig_argv:\n"
+        "    sys.modules['tensorflow'] = None  # importing it raises\n"
+    )
+    path = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    small = _as_settings([option for option in SMALL if option not in ("--confirm", "none")])
+
+    shown = run_tuner("optimize", *DATA, "--dry-run", cwd=tmp_path, **path)
+    submitted = run_tuner("submit", *DATA, "--trials", "1", *small, cwd=tmp_path, **path)
+    guarded = run_tuner("worker", "--isolate", cwd=tmp_path, **path)
+
+    for result in (shown, submitted, guarded):
+        assert result.returncode == 0, result.stderr
+    assert status(tmp_path, **path)["finished"] == 1
 
 
 def _as_settings(options):

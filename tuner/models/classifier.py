@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from tuner.config import ModelSettings
 from tuner.errors import CheckpointError
-from tuner.models.dropout import Dropout
-from tuner.models.embedding import EmbeddingRows, TokenEmbedding, TokenScores
+from tuner.models.layers import Dropout, EmbeddingRows, TokenEmbedding, TokenScores
 from tuner.models.registry import backbone_class
 from tuner.models.shape import ModelShape
 

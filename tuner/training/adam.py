@@ -53,7 +53,7 @@ class Adam:
         Name of the one that is updated by rows; None where there is none.
     descends
         Whether the table learns by plain gradient descent, at `DESCENT` times the rate of its
-        group, and keeps its last column; see `tuner.models.embedding.TokenScores`.
+        group, and keeps its last column; see `tuner.models.layers.TokenScores`.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tuner.config import Settings
 from tuner.errors import TrialFailed
 from tuner.models import model_shape, token_dropout
-from tuner.models.embedding import EmbeddingRows
+from tuner.models.layers import EmbeddingRows
 from tuner.records import (
     Checkpoint,
     Report,

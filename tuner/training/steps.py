@@ -10,8 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tuner.models.classifier import Classifier
-from tuner.models.dropout import Dropout
-from tuner.models.embedding import TokenEmbedding
+from tuner.models.layers import Dropout, TokenEmbedding
 from tuner.training.adam import Adam, TouchedRows
 from tuner.training.compiling import Compiling
 from tuner.training.loss import cross_entropy

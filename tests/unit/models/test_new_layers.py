@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from tuner.models import ModelShape
-from tuner.models.backbones.bigru import BidirectionalGRU
-from tuner.models.backbones.transformer import Block, Transformer, sinusoids
+from tuner.models.backbones.transformer import Transformer
+from tuner.models.layers import BidirectionalGRU, Block, sinusoids
 
 VALUES = np.random.default_rng(0).normal(size=(2, 6, 4)).astype(np.float32)
 MASK = np.array([[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0]], np.float32)

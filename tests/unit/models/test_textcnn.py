@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tuner.models.backbones.textcnn import Convolution
+from tuner.models.layers import Convolution
 
 GENERATOR = np.random.default_rng(0)
 VALUES = tf.constant(GENERATOR.normal(size=(3, 7, 4)), tf.float32)

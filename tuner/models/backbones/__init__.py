@@ -1,3 +1,5 @@
-"""One file per backbone; the file's name is the backbone's. See `tuner.models.registry`."""
+"""One file per backbone; the file's name is the backbone's. See `tuner.models.registry`.
 
-from tuner.models import runtime as _runtime  # noqa: F401 - before any backbone loads Keras
+What a backbone is made of is asked by processes that never train: its file loads TensorFlow where
+the network is built, and not before.
+"""

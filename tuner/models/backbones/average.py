@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-import keras
-import tensorflow as tf
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tuner.config import ModelSettings
-from tuner.models.dropout import Dropout
-from tuner.models.embedding import TokenEmbedding
 from tuner.models.shape import ModelShape
+
+if TYPE_CHECKING:
+    from tuner.models.layers import Dropout
 
 __all__ = ["Average", "Backbone"]
 
 
-class Average(keras.layers.Layer):
+class Average:
     """Mean of the token embeddings, then a dense layer with ReLU.
 
     Notes
@@ -29,7 +27,11 @@ class Average(keras.layers.Layer):
     IGNORED: ClassVar[frozenset[str]] = frozenset({"model.kernel_sizes"})
 
     def __init__(self, shape: ModelShape) -> None:
-        super().__init__(name="average")
+        import keras
+        import tensorflow as tf
+
+        from tuner.models.layers import TokenEmbedding
+
         self.embedding = TokenEmbedding(shape.vocabulary_size, shape.embedding_width)
         self.dense = keras.layers.Dense(shape.width, activation="relu", name="dense")
         # A number at run time, so that searching it compiles nothing.
@@ -51,8 +53,10 @@ class Average(keras.layers.Layer):
         """Give the layers of each group, from the input up."""
         return ([self.embedding], [self.dense])
 
-    def call(self, token_ids: Any, dropout: Dropout | None = None) -> Any:
+    def __call__(self, token_ids: Any, dropout: Dropout | None = None) -> Any:
         """Map ids (batch, length) int32 to features (batch, width) float32."""
+        import tensorflow as tf
+
         mask = tf.cast(token_ids != 0, tf.float32)
         if dropout is not None:
             mask = dropout.hide_tokens(mask)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-import keras
-import tensorflow as tf
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tuner.config import ModelSettings
-from tuner.models.dropout import Dropout
-from tuner.models.embedding import TokenScores
 from tuner.models.shape import ModelShape
+
+if TYPE_CHECKING:
+    from tuner.models.layers import Dropout
 
 __all__ = ["Backbone", "Linear"]
 
 
-class Linear(keras.layers.Layer):
+class Linear:
     """Sum of the tokens' scores per class, weighed by TF-IDF at unit length.
 
     The table learns by plain gradient descent, and the head on it starts as the identity: together
@@ -46,7 +44,8 @@ class Linear(keras.layers.Layer):
     )
 
     def __init__(self, shape: ModelShape) -> None:
-        super().__init__(name="linear")
+        from tuner.models.layers import Scale, TokenScores
+
         self.scores = TokenScores(shape.vocabulary_size, shape.n_classes)
         self.scale = Scale()
 
@@ -62,8 +61,10 @@ class Linear(keras.layers.Layer):
         """Give the layers of each group, from the input up."""
         return ([self.scores], [self.scale])
 
-    def call(self, token_ids: Any, dropout: Dropout | None = None) -> Any:
+    def __call__(self, token_ids: Any, dropout: Dropout | None = None) -> Any:
         """Map ids (batch, length) int32 to scores (batch, n_classes) float32."""
+        import tensorflow as tf
+
         mask = tf.cast(token_ids != 0, tf.float32)
         if dropout is not None:
             mask = dropout.hide_tokens(mask)
@@ -72,24 +73,6 @@ class Linear(keras.layers.Layer):
         length = tf.norm(weights, axis=1, keepdims=True)
         unit = tf.math.divide_no_nan(weights, length)
         return self.scale(tf.reduce_sum(scores * unit[..., None], axis=1))
-
-
-class Scale(keras.layers.Layer):
-    """One learnt factor, 1 at the start."""
-
-    def __init__(self) -> None:
-        super().__init__(name="scale")
-        self.factor_initializer = keras.initializers.Ones()
-
-    def build(self, _: Any) -> None:
-        """Create the factor, (1,)."""
-        self.factor = self.add_weight(
-            shape=(1,), initializer=self.factor_initializer, name="factor"
-        )
-
-    def call(self, scores: Any) -> Any:
-        """Map scores of any shape to scores of that shape."""
-        return scores * self.factor
 
 
 Backbone = Linear
