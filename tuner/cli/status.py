@@ -59,13 +59,6 @@ def _shown_again(url: str, study_name: str | None, *, as_json: bool) -> str:
 
 
 def _shown(url: str, study_name: str | None, *, as_json: bool) -> str:
-    from tuner.search import storage_errors
-
-    with storage_errors(url):
-        return _read(url, study_name, as_json=as_json)
-
-
-def _read(url: str, study_name: str | None, *, as_json: bool) -> str:
     from tuner.search import list_studies, read_trials
 
     if study_name is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,7 @@ from tuner.search.ending_note import read_ending
 from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
 from tuner.search.ranking import best_trial
-from tuner.search.storage import close_storage, open_storage
+from tuner.search.storage import close_storage, open_storage, storage_errors
 from tuner.search.terms import read_terms
 from tuner.search.transactions import Beat
 
@@ -57,12 +58,14 @@ def list_studies(storage_url: str) -> list[dict[str, Any]]:
     `seconds_left` is that of the search, `seconds_left_at_end` that of confirmation, sealed test
     and report; None where it is not known yet, or for the end where nobody has run
     `tuner optimize` yet. `is_concluded` says whether they are done.
+
+    Raises
+    ------
+    ConfigError, StorageError
+        See `open_storage`.
     """
-    storage = open_storage(storage_url, create=False)
-    try:
+    with _read(storage_url) as storage:
         return [_summary(storage, name) for name in optuna.get_all_study_names(storage)]
-    finally:
-        close_storage(storage)
 
 
 def read_trials(storage_url: str, study_name: str) -> list[TrialRecord]:
@@ -70,21 +73,23 @@ def read_trials(storage_url: str, study_name: str) -> list[TrialRecord]:
 
     Raises
     ------
-    ConfigError
-        If the storage has no such study.
+    ConfigError, StorageError
+        If the storage has no such study; see `open_storage`.
     """
-    storage = open_storage(storage_url, create=False)
-    try:
+    with _read(storage_url) as storage:
         check_known(storage, study_name)
         return _load(storage, study_name)[1]
-    finally:
-        close_storage(storage)
 
 
 def open_studies(storage_url: str) -> list[str]:
-    """Give the studies that still need trials, by the terms of their starters."""
-    storage = open_storage(storage_url, create=False)
-    try:
+    """Give the studies that still need trials, by the terms of their starters.
+
+    Raises
+    ------
+    ConfigError, StorageError
+        See `open_storage`.
+    """
+    with _read(storage_url) as storage:
         found = []
         for study in storage.get_all_studies():
             terms = read_terms(study.user_attrs)
@@ -93,8 +98,16 @@ def open_studies(storage_url: str) -> list[str]:
             if storage.count_trials(study._study_id, _FINISHED) < terms.total:
                 found.append(study.study_name)
         return found
-    finally:
-        close_storage(storage)
+
+
+@contextmanager
+def _read(storage_url: str) -> Iterator[EnduringStorage]:
+    with storage_errors(storage_url):
+        storage = open_storage(storage_url, create=False)
+        try:
+            yield storage
+        finally:
+            close_storage(storage)
 
 
 def _summary(storage: EnduringStorage, name: str) -> dict[str, Any]:

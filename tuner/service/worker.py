@@ -196,8 +196,7 @@ def _open_studies(storage_url: str, waits: bool) -> list[str]:
     A worker that waits may be there before the first study, and stays while the storage is away.
     """
     try:
-        with storage_errors(storage_url):
-            return open_studies(storage_url)
+        return open_studies(storage_url)
     except (ConfigError, StorageError) as error:
         if not waits:
             raise

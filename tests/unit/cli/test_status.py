@@ -92,7 +92,7 @@ def test_searched_study_waits_for_its_end_and_a_concluded_one_for_nothing(study,
 
 def test_who_watches_sees_that_the_storage_is_away_and_that_it_is_back(study, url, monkeypatch):
     looks = iter(["there", "away", "there"])
-    read = status_module._read
+    read = status_module._shown
 
     def look(*arguments, **named):
         if next(looks) == "away":
@@ -100,7 +100,7 @@ def test_who_watches_sees_that_the_storage_is_away_and_that_it_is_back(study, ur
         return read(*arguments, **named)
 
     pauses = iter([None, None])
-    monkeypatch.setattr(status_module, "_read", look)
+    monkeypatch.setattr(status_module, "_shown", look)
     monkeypatch.setattr(status_module.time, "sleep", lambda _: _next_or_ctrl_c(pauses))
 
     text = shown(url, "--watch")
