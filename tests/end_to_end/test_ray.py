@@ -11,6 +11,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.conftest import SMALL, command, environment, make_rows, write_csv
+from tests.end_to_end.catching import SLOW
 
 NODE = {"object_store_memory": 80 * 2**20, "memory": 4 * 10**9}
 TRIALS = 8
@@ -79,7 +80,7 @@ def test_study_ends_whole_when_nodes_die(tmp_path, cluster, postgres_url):
     write_csv(tmp_path / "reviews.csv", make_rows(200))
     process = subprocess.Popen(
         command("optimize", "--data", "reviews.csv", "--trials", str(TRIALS), *SMALL,
-                "--epochs", "30", "--engine", "ray", "--ray-address", cluster.address,
+                *SLOW, "--engine", "ray", "--ray-address", cluster.address,
                 "--workers", "2", "--set", "workers.memory_gb=1"),
         cwd=tmp_path, env=environment(OPTUNA_STORAGE=postgres_url), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
