@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -33,14 +33,19 @@ _KEPT_IN_MEMORY = 3
 _SECONDS_WORTH_A_LINE = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
     """Features of one preprocessing, ready for any number of trials."""
 
     preprocess: PreprocessSettings
     encoder: Encoder
     encoded: Mapping[str, Encoded]
-    data: FitData
+    _pack: Callable[[], FitData]
+
+    @cached_property
+    def data(self) -> FitData:
+        """What training reads; loads TensorFlow, which one that only prepares does without."""
+        return self._pack()
 
 
 class TokenFeatures:
@@ -161,7 +166,9 @@ class TokenFeatures:
             seconds,
             ", ".join(f"{stage} {'made' if stage in made else 'kept'}" for stage in STAGES),
         )
-        return Prepared(preprocess, encoder, encoded, self._fit_data(settings, encoder, encoded))
+        return Prepared(
+            preprocess, encoder, encoded, lambda: self._fit_data(settings, encoder, encoded)
+        )
 
     def _fit_data(
         self, settings: Settings, encoder: Encoder, encoded: dict[str, Encoded]

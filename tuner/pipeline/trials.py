@@ -102,10 +102,11 @@ class Pipeline:
         replacements = self._aids.replacements(
             settings, prepared.encoder, prepared.encoded["train"]
         )
+        data = prepared.data
         seconds = time.perf_counter() - started
         outcome = fit(
             settings,
-            prepared.data,
+            data,
             seeds=seeds,
             report=report,
             stop_requested=stop_requested,
