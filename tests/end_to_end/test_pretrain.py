@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 
@@ -35,7 +36,10 @@ def start_and_send(number, cwd):
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
-    """A pretraining stopped by Ctrl-C, then killed, then ended by its minutes."""
+    """A pretraining stopped by Ctrl-C, then killed, then ended by its minutes.
+
+    Beside it lies what the kill left of it, as `damaged.unfinished` with a state cut short.
+    """
     root = tmp_path_factory.mktemp("pretrain")
     texts = [text for text, _ in make_rows(200, seed=5)]
     (root / "corpus.txt").write_text("\n".join(texts), encoding="utf-8")
@@ -43,6 +47,9 @@ def interrupted(tmp_path_factory):
     stopped = start_and_send(signal.SIGINT, root)
     killed = start_and_send(signal.SIGKILL, root)
     there = sorted(path.name for path in root.iterdir())
+    shutil.copytree(root / "ours.unfinished", root / "damaged.unfinished")
+    with (root / "damaged.unfinished" / "state.npz").open("r+b") as state:
+        state.truncate(1000)
     ended = run_tuner(*ENDLESS, "--minutes", "0.001", "--json", cwd=root)
     return root, stopped, killed, there, ended
 
@@ -63,7 +70,25 @@ def test_the_same_line_goes_on_and_leaves_the_folder_alone(interrupted):
 
     assert ended.returncode == 0, ended.stderr
     assert about["steps"] > 0
-    assert sorted(path.name for path in root.iterdir()) == ["corpus.txt", "ours"]
+    assert (root / "ours").is_dir()
+    assert not (root / "ours.unfinished").exists()
+
+
+def test_a_damaged_state_is_named_and_the_training_begins_again(interrupted, monkeypatch, capsys):
+    root, *_ = interrupted
+    monkeypatch.chdir(root)
+    again = ["damaged" if word == "ours" else word for word in ENDLESS]
+
+    code = run_command(cli, [*again, "--minutes", "0.001"])
+
+    said = capsys.readouterr().err.splitlines()
+    (warning,) = [line for line in said if line.startswith("warning:")]
+    assert code == 0, said
+    assert "damaged.unfinished/state.npz" in warning
+    assert "begins again" in warning
+    assert any(line.startswith("step 0/") for line in said)
+    assert (root / "damaged" / "config.json").exists()
+    assert not (root / "damaged.unfinished").exists()
 
 
 def test_a_finished_folder_is_not_made_again(interrupted, monkeypatch, capsys):

@@ -116,7 +116,7 @@ def _train(
         f"{counts['sequences']:,} sequences of {counts['pieces']:,} pieces to train on, "
         f"{counts['held_out_sequences']:,} held out, {counts['vocabulary']:,} different pieces"
     )
-    trained = _fit(asked, pieces, state, watch, stop_requested)
+    trained = _fit(asked, pieces, state, say, watch, stop_requested)
     first, last = trained.evaluations[0], trained.evaluations[-1]
     about = {
         "identity": identity,
@@ -146,6 +146,7 @@ def _fit(
     asked: Pretraining,
     pieces: CorpusPieces,
     state: Path,
+    say: Callable[[str], None],
     watch: Callable[[Evaluation, int], None],
     stop_requested: StopRequested,
 ) -> Pretrained:
@@ -167,7 +168,7 @@ def _fit(
             derive_seed(asked.seed, 0, Stream.ORDER),
             derive_seed(asked.seed, 0, Stream.MASKING),
         ),
-        memory=FileMemory(state / _STATE),
+        memory=FileMemory(state / _STATE, say),
         watch=watch,
         stop_requested=stop_requested,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from tuner.errors import ConfigError
+from tuner.errors import CheckpointError, ConfigError
 from tuner.persist import disk_errors, pack_arrays, unpack_arrays, write_bytes, write_json
 
 __all__ = ["ABOUT", "FileMemory", "claim", "finished", "locked", "state_folder"]
@@ -92,15 +92,25 @@ def finished(output: Path, identity: str) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class FileMemory:
-    """Keeps the state of a training in one file."""
+    """Keeps the state of a training in one file.
+
+    `say` hears it if that file cannot be used.
+    """
 
     path: Path
+    say: Callable[[str], None]
 
     def load(self) -> dict[str, Any] | None:
-        """Give what was saved last; None if nothing was."""
+        """Give what was saved last; None if nothing was, or it is damaged."""
         try:
             return unpack_arrays(self.path.read_bytes())
         except FileNotFoundError:
+            return None
+        except CheckpointError as error:
+            # Nothing can go on from it, and another start would end in the same way.
+            self.say(
+                f"warning: {self.path}: {error} The training begins again, the pieces are kept."
+            )
             return None
 
     def save(self, state: Mapping[str, Any]) -> None:
