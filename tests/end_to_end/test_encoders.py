@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from tests.conftest import SMALL, run_tuner
-from tests.tiny_checkpoints import write_bert, write_keras_hub_preset
+from tests.tiny_checkpoints import FAMILIES, write_bert, write_keras_hub_preset
 
 FAST = (*SMALL, "--set", "model.backbone=pretrained", "--set", "training.encoder_batch_size=8",
         "--study-name", "tiny")  # fmt: skip
@@ -59,8 +59,9 @@ def test_a_fresh_process_reproduces_the_score(finished):
     assert right / len(rows) == pytest.approx(best["selection"]["accuracy"], abs=1e-12)
 
 
-def test_a_study_on_a_folder_that_keras_hub_saved_predicts(table, tmp_path):
-    preset = write_keras_hub_preset(tmp_path / "preset")
+@pytest.mark.parametrize("family", ["roberta", "xlm_roberta", "albert", "preset"])
+def test_a_study_on_another_family_predicts_in_a_fresh_process(family, table, tmp_path):
+    preset = {**FAMILIES, "preset": write_keras_hub_preset}[family](tmp_path / "preset")
 
     searched = run_tuner(
         "optimize", "--data", str(table), *FAST, "--set", f"model.checkpoint={preset}",

