@@ -12,6 +12,10 @@ from tests.tiny_checkpoints import FAMILIES, write_bert, write_keras_hub_preset
 
 FAST = (*SMALL, "--set", "model.backbone=pretrained", "--set", "training.encoder_batch_size=8",
         "--study-name", "tiny")  # fmt: skip
+QUICK = [word for setting in (
+    "training.epochs=1", "training.fine_tune_epochs=1", "training.steps_per_epoch_min=1",
+    "model.backbone=pretrained", "training.encoder_batch_size=8", "pruner.name=none",
+) for word in ("--set", setting)]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +109,34 @@ def test_a_model_whose_checkpoint_is_gone_says_so_and_takes_one_beside_it(finish
     assert beside.returncode == 0, beside.stderr
     assert another.returncode == 1
     assert "is another one" in another.stderr
+
+
+def test_a_study_whose_checkpoint_was_replaced_is_refused_and_goes_on_with_the_old_one(
+    table, tmp_path
+):
+    checkpoint = write_bert(tmp_path / "bert")
+    line = ("--data", str(table), "--study-name", "tiny", "--trials", "1", *QUICK,
+            "--set", f"model.checkpoint={checkpoint}")  # fmt: skip
+
+    submitted = run_tuner("submit", *line, cwd=tmp_path)
+    write_bert(checkpoint, seed=9)
+    refused = [
+        run_tuner(*command, cwd=tmp_path)
+        for command in (
+            ("optimize", *line), ("worker", "--study-name", "tiny"), ("replay", "tiny", "0"),
+        )
+    ]  # fmt: skip
+    write_bert(checkpoint)
+    went_on = run_tuner("worker", "--study-name", "tiny", cwd=tmp_path)
+
+    assert submitted.returncode == 0, submitted.stderr
+    for done in refused:
+        assert done.returncode == 2, done.stderr
+        assert "--study-name 'tiny' was made with another checkpoint" in done.stderr
+        assert f"the digest of model.checkpoint={checkpoint} is " in done.stderr
+        assert "put the old one back, or choose another --study-name." in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert went_on.returncode == 0, went_on.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -33,15 +33,23 @@ class PipelineRecipe:
         Folder of tokens and features, shared with all other processes.
     processes
         For cleaning and segmentation.
+    checkpoints
+        Digests that pretrained checkpoints must have, see `tuner.models.checkpoint_digests`.
     """
 
     parts: SearchParts
     cache: Path
     processes: int
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
 
     def make(self) -> Callable[..., TrialOutcome]:
         """Build the pipeline, and load what its first trial would load otherwise."""
         import tuner.training  # noqa: F401 - takes seconds, which are no trial's
 
-        pipeline = Pipeline(self.parts, Cache(self.cache), processes=self.processes)
+        pipeline = Pipeline(
+            self.parts,
+            Cache(self.cache),
+            processes=self.processes,
+            checkpoints=self.checkpoints,
+        )
         return StudyTrials(pipeline).run_trial

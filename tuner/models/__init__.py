@@ -1,5 +1,6 @@
 """Networks: backbones, the head, layer groups, dropout with a tensor for its rate."""
 
+from tuner.models.pinned import checkpoint_differences, checkpoint_digests, open_pinned
 from tuner.models.pretrained import is_pretrained, open_checkpoint
 from tuner.models.registry import (
     backbone_class,
@@ -15,10 +16,13 @@ __all__ = [
     "ModelShape",
     "backbone_class",
     "backbone_names",
+    "checkpoint_differences",
+    "checkpoint_digests",
     "ignored_settings",
     "is_pretrained",
     "layer_groups",
     "model_shape",
     "open_checkpoint",
+    "open_pinned",
     "token_dropout",
 ]

@@ -15,7 +15,7 @@ import numpy as np
 
 from tuner.config import PreprocessSettings, Settings, digest
 from tuner.errors import CheckpointError, ConfigError
-from tuner.models import open_checkpoint
+from tuner.models import open_checkpoint, open_pinned
 from tuner.persist import ArrayFileWriter, Cache, StoredModel
 from tuner.preprocess import normalize
 from tuner.recent import Recent
@@ -64,10 +64,13 @@ class EncoderPipeline:
         Train, validation and selection.
     cache
         Where pieces and frozen activations are kept.
+    checkpoints
+        Digests that the checkpoints must have, see `tuner.models.open_pinned`.
     """
 
-    def __init__(self, parts: SearchParts, cache: Cache) -> None:
+    def __init__(self, parts: SearchParts, cache: Cache, checkpoints: Mapping[str, str]) -> None:
         self.parts = parts
+        self._checkpoints = checkpoints
         self._cache = cache
         self._prepared: Recent[tuple[object, ...], PreparedTexts] = Recent(_KEPT_IN_MEMORY)
 
@@ -99,7 +102,7 @@ class EncoderPipeline:
 
     def prepare(self, settings: Settings, *, stop_requested: StopRequested) -> PreparedTexts:
         """Give the pieces of these settings, from memory, from the cache, or made now."""
-        checkpoint = open_checkpoint(settings.model)
+        checkpoint = open_pinned(settings.model, self._checkpoints)
         max_tokens = settings.features.max_tokens
         return self._prepared.obtain(
             (checkpoint.digest, settings.preprocess, max_tokens),
@@ -123,7 +126,7 @@ class EncoderPipeline:
             classes=self.parts.classes,
             weights=weights,
             about=about,
-            checkpoint=open_checkpoint(settings.model).digest,
+            checkpoint=open_pinned(settings.model, self._checkpoints).digest,
         )
 
     def _make(

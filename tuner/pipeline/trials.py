@@ -6,6 +6,7 @@ documents -> tokens -> vocabulary and ids -> train, validate, fine-tune -> re-ev
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +41,9 @@ class Pipeline:
         Where tokens and features are kept for all trials, processes and later runs.
     processes
         Processes for cleaning and segmentation.
+    checkpoints
+        Digests that pretrained checkpoints must have, see `tuner.models.checkpoint_digests`; one
+        that is not named is taken as it is.
     study
         The pipeline of the whole study, when these parts are a fold of it.
     """
@@ -50,11 +54,13 @@ class Pipeline:
         cache: Cache,
         *,
         processes: int = 1,
+        checkpoints: Mapping[str, str] | None = None,
         study: Pipeline | None = None,
     ) -> None:
         self.parts = parts
         self._cache = cache
-        self._encoders = EncoderPipeline(parts, cache)
+        self._checkpoints: Mapping[str, str] = checkpoints or {}
+        self._encoders = EncoderPipeline(parts, cache, self._checkpoints)
         self._features: TokenFeatures = TokenFeatures(
             parts, cache, processes=processes, study=None if study is None else study._features
         )
@@ -66,7 +72,7 @@ class Pipeline:
         Cleaning and segmentation are stateless and taken over; vocabulary, length and ids are
         fitted anew.
         """
-        return Pipeline(parts, self._cache, study=self)
+        return Pipeline(parts, self._cache, checkpoints=self._checkpoints, study=self)
 
     def resolve(self, preprocess: PreprocessSettings) -> PreprocessSettings:
         """Give the preprocessing with `segmenter` decided, by the study's train texts."""

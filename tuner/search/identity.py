@@ -1,4 +1,4 @@
-"""What makes a study in the storage the one that is meant: its settings and its data."""
+"""What makes a study in the storage the one that is meant: settings, data, checkpoints."""
 
 from __future__ import annotations
 
@@ -12,12 +12,24 @@ from pydantic import ValidationError
 from tuner.config import Settings, settings_digest, settings_record
 from tuner.config.complaints import as_config_error
 from tuner.errors import ConfigError
+from tuner.models import checkpoint_differences
 
 __all__ = ["differences", "stored_settings", "write_or_compare"]
 
+_CHECKPOINTS = "checkpoints"
 
-def write_or_compare(study: optuna.Study, settings: Settings, fingerprint: str) -> None:
-    """Write settings and fingerprint into a new study; compare them with an existing one's.
+
+def write_or_compare(
+    study: optuna.Study, settings: Settings, fingerprint: str, checkpoints: Mapping[str, str]
+) -> None:
+    """Write what identifies a study into a new one; compare it with what an existing one has.
+
+    A study that was made before checkpoints were kept takes those that are here.
+
+    Parameters
+    ----------
+    checkpoints
+        Digests of the pretrained checkpoints, see `tuner.models.checkpoint_digests`.
 
     Raises
     ------
@@ -37,6 +49,8 @@ def write_or_compare(study: optuna.Study, settings: Settings, fingerprint: str) 
             study.set_metric_names([settings.study.metric])
         study.set_user_attr("settings", record)
         study.set_user_attr("fingerprint", fingerprint)
+        if checkpoints:
+            study.set_user_attr(_CHECKPOINTS, dict(checkpoints))
         study.set_user_attr("settings_digest", settings_digest(settings))
         return
     if attributes["fingerprint"] != fingerprint:
@@ -48,6 +62,15 @@ def write_or_compare(study: optuna.Study, settings: Settings, fingerprint: str) 
         found = differences(attributes["settings"], record)
         raise ConfigError(
             f"--study-name {name!r} was made with other settings: " + "; ".join(found[:5]) + "."
+        )
+    if checkpoints and _CHECKPOINTS not in attributes:
+        study.set_user_attr(_CHECKPOINTS, dict(checkpoints))
+        return
+    found = checkpoint_differences(attributes.get(_CHECKPOINTS, {}), checkpoints)
+    if found:
+        raise ConfigError(
+            f"--study-name {name!r} was made with another checkpoint: {'; '.join(found)}; put the "
+            "old one back, or choose another --study-name."
         )
 
 

@@ -10,6 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.config import Settings
+from tuner.models import checkpoint_digests
 from tuner.records import StopRequested, TrialRecord
 from tuner.search.blob_table import TableBlobs
 from tuner.search.ending_note import note_conclusion, note_ending
@@ -47,6 +48,11 @@ class StoredStudy:
         Name in the storage.
     endurance
         How long the database may be away, and a worker without a beat.
+
+    Attributes
+    ----------
+    checkpoints
+        Digests of the pretrained checkpoints that its trials can use; compared too.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class StoredStudy:
         self.settings = settings
         self.fingerprint = fingerprint
         self.study_name = study_name
+        self.checkpoints = checkpoint_digests(settings)
         self._finished: dict[int, TrialRecord] = {}
         self._storage: EnduringStorage = open_storage(storage_url, create=True)
         self._storage.endurance = endurance or Endurance()
@@ -80,7 +87,7 @@ class StoredStudy:
                 load_if_exists=True,
                 pruner=build_pruner(self.settings.pruner, epochs_max=self.settings.epochs_max),
             )
-            write_or_compare(self._study, self.settings, fingerprint)
+            write_or_compare(self._study, self.settings, fingerprint, self.checkpoints)
         self.n_reaped = self.reap()
 
     @classmethod

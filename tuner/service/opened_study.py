@@ -41,7 +41,7 @@ def open_results(plan: StudyPlan, search: Search, *, total: int, blobs: BlobPlac
         parts=parts,
         findings=read_findings(plan.folder),
         storage=mask(plan.storage_url),
-        pipeline=Pipeline(parts, cache, processes=cores()),
+        pipeline=Pipeline(parts, cache, processes=cores(), checkpoints=search.checkpoints),
         read_trials=search.trials,
         blobs=study_blobs(search, terms, plan.folder),
     )

@@ -64,7 +64,7 @@ def replay_trial(
     Raises
     ------
     ConfigError
-        If there is no such study or trial, it is not complete, or the data differ.
+        If there is no such study or trial, it is not complete, or data or checkpoints differ.
     """
     with storage_errors(storage_url), closing(Search.join(storage_url, study_name)) as search:
         terms = search.terms()
@@ -73,8 +73,9 @@ def replay_trial(
         trial = _complete_trial(search, number)
         blobs = study_blobs(search, terms, output / study_name)
         parts = find_parts(study_name, terms, folder=output / study_name, blobs=blobs)
-        settings = search.settings
-    outcome = Pipeline(parts, Cache(output / "cache")).run_trial(
+        settings, checkpoints = search.settings, search.checkpoints
+    pipeline = Pipeline(parts, Cache(output / "cache"), checkpoints=checkpoints)
+    outcome = pipeline.run_trial(
         apply_params(settings, trial.params),
         seeds=trial_seeds(settings.study.seed, trial.origin),
         report=_unheard,

@@ -145,7 +145,7 @@ def run_study(
             trains_elsewhere=workers is not None,
             n_earlier=search.counts()["complete"],
         )
-        with _study_runner(results, stop_requested) as runner:
+        with _study_runner(search, results, stop_requested) as runner:
             outcome = _run_trials(
                 search, results, total, runner, progress, stop_requested, ends_early, workers
             )
@@ -275,13 +275,18 @@ def _run_trials(
 
 @contextmanager
 def _study_runner(
-    results: Results, stop_requested: StopRequested
+    search: Search, results: Results, stop_requested: StopRequested
 ) -> Iterator[Callable[[], Runner]]:
     """Give what gives what runs configurations: search and confirmation have the same one.
 
     It is made when it is first asked for: with workers, nothing is before the confirmation.
     """
-    recipe = PipelineRecipe(results.parts, results.folder.parent / "cache", processes=cores())
+    recipe = PipelineRecipe(
+        results.parts,
+        results.folder.parent / "cache",
+        processes=cores(),
+        checkpoints=search.checkpoints,
+    )
     with runners(results.settings.execution, stop_requested) as make_runner:
         yield cache(lambda: make_runner(recipe, lambda: StudyTrials(results.pipeline).run_trial))
 

@@ -124,7 +124,7 @@ def run_worker(
     Raises
     ------
     ConfigError
-        If there is no such study, or its settings, code or data are not those here.
+        If there is no such study, or its settings, code, data or checkpoints are not those here.
     StorageError
         If the storage is away for too long.
     """
@@ -222,7 +222,9 @@ def _join(
         blobs = study_blobs(search, terms, output / name)
         if trainer is None:
             parts = find_parts(name, terms, folder=output / name, blobs=blobs)
-            recipe = PipelineRecipe(parts, output / "cache", processes=cores())
+            recipe = PipelineRecipe(
+                parts, output / "cache", processes=cores(), checkpoints=search.checkpoints
+            )
             run_trial: RunTrial = make_runner(recipe, recipe.make)
         else:
             run_trial = trainer(search, terms, output)
