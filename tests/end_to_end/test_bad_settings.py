@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -88,3 +89,37 @@ def test_dashboard_ends_with_the_code_of_its_signal(folder, number, code):
 
     assert process.returncode == code
     assert said.strip() == "stopped"
+
+
+def test_what_means_nothing_for_the_backbone_is_warned_of_and_not_in_the_space_of_a_dry_run(
+    folder, monkeypatch, capsys
+):
+    from tuner.cli.main import run_command
+    from tuner.cli.optimize import optimize
+
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("OPTUNA_STORAGE", raising=False)
+    sets = ("model.backbone=linear", "model.kernel_sizes=[2]", "space.model.width={low=8,high=16}")
+    flags = [flag for each in sets for flag in ("--set", each)]
+
+    code = run_command(optimize, ["--data", "good.csv", "--dry-run", "--quiet", *flags])
+
+    out, err = capsys.readouterr()
+    warning = "model.kernel_sizes, space.model.width: mean nothing for linear and are ignored"
+    asked = json.loads(out)["settings"]["space"]
+    assert code == 0, err
+    assert warning in err
+    assert "model.token_dropout" in asked
+    assert not {"model.width", "model.dropout", "training.encoder_learning_rate"} & {*asked}
+
+
+def test_submit_warns_of_what_means_nothing_for_the_backbone(folder, monkeypatch, capsys):
+    from tuner.cli.main import cli, run_command
+
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("OPTUNA_STORAGE", raising=False)
+    sets = ("--set", "model.backbone=textcnn", "--set", "model.pooling=cls")
+
+    assert run_command(cli, ["submit", "--data", "good.csv", "--trials", "1", *sets]) == 0
+
+    assert "model.pooling: means nothing for textcnn and is ignored" in capsys.readouterr().err

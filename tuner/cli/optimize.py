@@ -256,10 +256,13 @@ def _show_plan(plan: StudyPlan, trials: int, *, as_json: bool) -> int:
     from tuner.config import settings_record
     from tuner.persist import Cache
     from tuner.report import data_summary
-    from tuner.search import mask
+    from tuner.search import distributions, mask
     from tuner.service import split_sources
 
     collected = plan.collected or split_sources(plan.sources, plan.settings)
+    settings = settings_record(plan.settings)
+    # The space as it is asked: an entry that means nothing for the backbone never is.
+    settings["space"] = {name: settings["space"][name] for name in distributions(plan.settings)}
     shown: dict[str, Any] = {
         "study": plan.name,
         "folder": str(plan.folder),
@@ -271,7 +274,7 @@ def _show_plan(plan: StudyPlan, trials: int, *, as_json: bool) -> int:
             "cache_limit_bytes": Cache(plan.output / "cache").limit_bytes,
             "trials_that_keep_weights": plan.settings.workers.weights_kept + 1,
         },
-        "settings": settings_record(plan.settings),
+        "settings": settings,
     }
     say("dry run: nothing is written")
     show_findings(collected.findings)

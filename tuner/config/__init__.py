@@ -20,7 +20,7 @@ from tuner.config.text_settings import (
     PreprocessSettings,
     SplitSettings,
 )
-from tuner.config.trial_config import apply_params, setting_value
+from tuner.config.trial_config import apply_params, searchable_names, setting_value
 from tuner.config.trial_settings import (
     AugmentationSettings,
     ModelSettings,
@@ -53,6 +53,7 @@ __all__ = [
     "did_you_mean",
     "digest",
     "load_settings",
+    "searchable_names",
     "setting_value",
     "settings_digest",
     "settings_record",

@@ -46,6 +46,7 @@ ONLY_FROM_SCRATCH = frozenset(
         "model.pooling_power",
         "model.vectors",
         "model.freeze_vectors",
+        "training.embedding_updates",
         "augmentation.share",
         "augmentation.deletion",
         "augmentation.swap",

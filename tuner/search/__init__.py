@@ -17,6 +17,7 @@ from tuner.search.reading import (
     read_trials,
 )
 from tuner.search.sampler import check_sampler
+from tuner.search.searched_models import ignored_remark
 from tuner.search.space import all_params, all_preprocess_choices, check_space, distributions
 from tuner.search.stopping import is_flat
 from tuner.search.storage import (
@@ -54,6 +55,7 @@ __all__ = [
     "default_url",
     "distributions",
     "edge_warnings",
+    "ignored_remark",
     "is_flat",
     "list_studies",
     "mask",

@@ -23,7 +23,8 @@ from tuner.config import (
     setting_value,
 )
 from tuner.errors import ConfigError
-from tuner.models import ignored_settings, layer_groups, token_dropout
+from tuner.models import layer_groups, token_dropout
+from tuner.search.searched_models import ignored_by_all, searched_models
 
 __all__ = [
     "all_params",
@@ -68,9 +69,7 @@ def distributions(settings: Settings) -> dict[str, BaseDistribution]:
         If an entry does not fit its setting, such as a frozen depth beyond the backbone's groups.
     """
     _check_frozen_depth(settings)
-    backbones = {model.backbone for model in _models(settings)}
-    # Of several backbones one may know what another ignores.
-    ignored = frozenset.intersection(*map(ignored_settings, backbones))
+    ignored = ignored_by_all(settings)
     return {
         name: _distribution(name, entry, settings)
         for name, entry in settings.space.items()
@@ -106,21 +105,7 @@ def _distribution(name: str, entry: SpaceEntry, settings: Settings) -> BaseDistr
 
 def _groups_below_head(settings: Settings) -> tuple[int, str]:
     """Give how many layer groups can be frozen, and the backbone with the fewest of them."""
-    return min((len(layer_groups(model)), model.backbone) for model in _models(settings))
-
-
-def _models(settings: Settings) -> list[ModelSettings]:
-    """Give the model of the settings with every backbone and checkpoint that is searched."""
-    models = [settings.model]
-    for field in ("backbone", "checkpoint"):
-        searched = settings.space.get(f"model.{field}")
-        if searched is not None and searched.choices is not None:
-            models = [
-                model.model_copy(update={field: str(choice)})
-                for model in models
-                for choice in searched.choices
-            ]
-    return models
+    return min((len(layer_groups(model)), model.backbone) for model in searched_models(settings))
 
 
 def check_space(settings: Settings) -> None:
@@ -135,7 +120,7 @@ def check_space(settings: Settings) -> None:
 
 def _check_backbones(settings: Settings) -> None:
     layer_groups(settings.model)
-    is_used = any(model.backbone == "pretrained" for model in _models(settings))
+    is_used = any(model.backbone == "pretrained" for model in searched_models(settings))
     if settings.model.checkpoint is not None and not is_used:
         raise ConfigError(
             "model.checkpoint belongs to model.backbone=pretrained; model.backbone is "

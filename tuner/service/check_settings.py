@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import logging
+
 from tuner.config import Settings
 from tuner.errors import ConfigError, DataError
 from tuner.features import vectors_width
 from tuner.preprocess import check_word_lists
-from tuner.search import all_preprocess_choices, check_sampler, check_space
+from tuner.search import all_preprocess_choices, check_sampler, check_space, ignored_remark
 from tuner.service.confirm import ConfirmationPlan
 
 __all__ = ["check_settings", "check_weights_kept"]
 
+_log = logging.getLogger(__name__)
+
 
 def check_settings(settings: Settings) -> None:
-    """Raise `ConfigError` where a setting cannot work: space, sampler, word lists, vectors."""
+    """Raise `ConfigError` where a setting cannot work: space, sampler, word lists, vectors.
+
+    What means nothing for the backbone is no error, since studies share their files between
+    backbones; a warning names it.
+    """
     check_space(settings)
     check_sampler(settings)
     for preprocess in all_preprocess_choices(settings):
         check_word_lists(preprocess)
     _check_vectors(settings)
+    remark = ignored_remark(settings)
+    if remark is not None:
+        _log.warning("%s", remark)
 
 
 def check_weights_kept(settings: Settings, confirmation: ConfirmationPlan | None) -> None:

@@ -1,0 +1,58 @@
+"""The backbones and checkpoints that a study tries, and the settings that none of them heeds."""
+
+from __future__ import annotations
+
+from tuner.config import DEFAULT_SPACE, ModelSettings, Settings, searchable_names, setting_value
+from tuner.models import ignored_settings
+
+__all__ = ["ignored_by_all", "ignored_remark", "searched_models"]
+
+
+def searched_models(settings: Settings) -> list[ModelSettings]:
+    """Give the model of the settings with every backbone and checkpoint that is searched."""
+    models = [settings.model]
+    for field in ("backbone", "checkpoint"):
+        searched = settings.space.get(f"model.{field}")
+        if searched is not None and searched.choices is not None:
+            models = [
+                model.model_copy(update={field: str(choice)})
+                for model in models
+                for choice in searched.choices
+            ]
+    return models
+
+
+def ignored_by_all(settings: Settings) -> frozenset[str]:
+    """Give the settings that mean nothing for any of the searched backbones.
+
+    Of several backbones one may know what another ignores.
+    """
+    return frozenset.intersection(*map(ignored_settings, _backbones(settings)))
+
+
+def ignored_remark(settings: Settings) -> str | None:
+    """Say which settings and entries of the space were given in vain; None if there are none.
+
+    What has its default is not told of: a default belongs to one backbone or another.
+    """
+    ignored = ignored_by_all(settings)
+    defaults = Settings()
+    names = [
+        name
+        for name in searchable_names()
+        if name in ignored and setting_value(settings, name) != setting_value(defaults, name)
+    ]
+    names += [
+        f"space.{name}"
+        for name, entry in settings.space.items()
+        if name in ignored and entry != DEFAULT_SPACE.get(name)
+    ]
+    if not names:
+        return None
+    means, is_ = ("means", "is") if len(names) == 1 else ("mean", "are")
+    backbones = " and ".join(sorted(_backbones(settings)))
+    return f"{', '.join(names)}: {means} nothing for {backbones} and {is_} ignored"
+
+
+def _backbones(settings: Settings) -> frozenset[str]:
+    return frozenset(model.backbone for model in searched_models(settings))
