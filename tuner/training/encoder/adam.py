@@ -17,8 +17,9 @@ CLIP_NORM = 1.0  # of all gradients together; Devlin et al. 2019, optimization.p
 class EncoderAdam:
     """Adam in place, moments kept for the trained groups alone.
 
-    L1 and L2 act on kernels and on the word embeddings of the batch; L2-SP on the encoder's
-    kernels: l2_sp * sum (w - w_checkpoint)**2 (Li et al. 2018, arXiv:1802.01483, equation 3).
+    L1 and L2 act on kernels alone, not on embeddings: what the checkpoint knows of a word is not
+    to be drawn to 0. L2-SP acts on the encoder's kernels: l2_sp * sum (w - w_checkpoint)**2
+    (Li et al. 2018, arXiv:1802.01483, equation 3).
     """
 
     def __init__(self) -> None:

@@ -268,6 +268,24 @@ def test_l2_sp_keeps_weights_near_the_checkpoint():
     np.testing.assert_allclose(kernel.numpy(), [[1.0, -1.0]], atol=0.05)
 
 
+@pytest.mark.parametrize("penalty", ["l1", "l2"])
+def test_penalties_draw_kernels_to_0_and_leave_words_and_biases(penalty):
+    names = ("block_0/output/kernel", "block_0/output/bias", "embedding/word")
+    variables = {name: (tf.Variable([[3.0, -1.0]]), 0) for name in names}
+    adam = EncoderAdam()
+    adam.prepare(variables, {})
+    off = {"l1": 0.0, "l2": 0.0, "l2_sp": 0.0}
+
+    adam.apply(
+        variables, {name: tf.zeros((1, 2)) for name in names},
+        rates=np.array([0.5], np.float32), **(off | {penalty: 0.1}),
+    )  # fmt: skip
+
+    kernel, *others = (variable.numpy() for variable, _ in variables.values())
+    np.testing.assert_allclose(kernel, [[2.5, -0.5]], atol=1e-4)
+    np.testing.assert_array_equal(others, [[[3.0, -1.0]]] * 2)
+
+
 def test_steps_equal_those_of_keras():
     generator = np.random.default_rng(0)
     start = generator.normal(size=(3, 2)).astype(np.float32)
