@@ -18,7 +18,13 @@ from tuner.search.reading import (
 )
 from tuner.search.sampler import check_sampler
 from tuner.search.searched_models import ignored_remark
-from tuner.search.space import all_params, all_preprocess_choices, check_space, distributions
+from tuner.search.space import (
+    all_params,
+    all_preprocess_choices,
+    check_space,
+    distributions,
+    first_settings,
+)
 from tuner.search.stopping import is_flat
 from tuner.search.storage import (
     cached_storage,
@@ -55,6 +61,7 @@ __all__ = [
     "default_url",
     "distributions",
     "edge_warnings",
+    "first_settings",
     "ignored_remark",
     "is_flat",
     "list_studies",

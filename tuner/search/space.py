@@ -23,7 +23,7 @@ from tuner.config import (
     setting_value,
 )
 from tuner.errors import ConfigError
-from tuner.models import layer_groups, token_dropout
+from tuner.models import ignored_settings, layer_groups, token_dropout
 from tuner.search.searched_models import ignored_by_all, searched_models
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "check_space",
     "default_params",
     "distributions",
+    "first_settings",
     "suggest",
 ]
 
@@ -119,24 +120,32 @@ def check_space(settings: Settings) -> None:
 
 
 def _check_backbones(settings: Settings) -> None:
-    layer_groups(settings.model)
+    # Where only the space names checkpoints, its first one stands for the setting.
+    fixed = settings.model
+    if fixed.checkpoint is None:
+        fixed = fixed.model_copy(update={"checkpoint": searched_models(settings)[0].checkpoint})
+    layer_groups(fixed)
     is_used = any(model.backbone == "pretrained" for model in searched_models(settings))
     if settings.model.checkpoint is not None and not is_used:
         raise ConfigError(
             "model.checkpoint belongs to model.backbone=pretrained; model.backbone is "
             f"{settings.model.backbone!r}; got {settings.model.checkpoint!r}."
         )
-    for field in ("backbone", "checkpoint"):
-        searched = settings.space.get(f"model.{field}")
-        if searched is None or searched.choices is None:
-            continue
-        for number, choice in enumerate(searched.choices):
-            try:
-                layer_groups(settings.model.model_copy(update={field: str(choice)}))
-            except ConfigError as error:
-                raise ConfigError(
-                    f"space.model.{field}: choices[{number}] breaks the setting's rule: {error}"
-                ) from error
+    if is_used:
+        _check_choices(settings, "checkpoint", fixed.model_copy(update={"backbone": "pretrained"}))
+    _check_choices(settings, "backbone", fixed)
+
+
+def _check_choices(settings: Settings, field: str, fixed: ModelSettings) -> None:
+    """Try every choice of a field, the others as they are in `fixed`."""
+    searched = settings.space.get(f"model.{field}")
+    for number, choice in enumerate(() if searched is None else searched.choices or ()):
+        try:
+            layer_groups(fixed.model_copy(update={field: str(choice)}))
+        except ConfigError as error:
+            raise ConfigError(
+                f"space.model.{field}: choices[{number}] breaks the setting's rule: {error}"
+            ) from error
 
 
 def _check_frozen_depth(settings: Settings) -> None:
@@ -177,7 +186,7 @@ def default_params(settings: Settings, space: Mapping[str, BaseDistribution]) ->
     for name, distribution in space.items():
         value = setting_value(settings, name)
         if value is None and name == _TOKEN_DROPOUT:
-            value = token_dropout(_first_model(settings, space))
+            value = _first_token_dropout(settings, space)
         if isinstance(distribution, CategoricalDistribution):
             params[name] = value if value in distribution.choices else distribution.choices[0]
         elif isinstance(distribution, FloatDistribution | IntDistribution):
@@ -191,12 +200,20 @@ def default_params(settings: Settings, space: Mapping[str, BaseDistribution]) ->
     return params
 
 
-def _first_model(settings: Settings, space: Mapping[str, BaseDistribution]) -> ModelSettings:
-    """Give the model's settings with the backbone of trial 0."""
+def first_settings(settings: Settings) -> Settings:
+    """Give the settings of trial 0."""
+    return apply_params(settings, default_params(settings, distributions(settings)))
+
+
+def _first_token_dropout(
+    settings: Settings, space: Mapping[str, BaseDistribution]
+) -> float | None:
+    """Give what the backbone of trial 0 takes where nothing is set; None if it hides no tokens."""
     choices = getattr(space.get("model.backbone"), "choices", (settings.model.backbone,))
-    if settings.model.backbone in choices:
-        return settings.model
-    return settings.model.model_copy(update={"backbone": choices[0]})
+    first = settings.model.backbone if settings.model.backbone in choices else choices[0]
+    if _TOKEN_DROPOUT in ignored_settings(first):
+        return None
+    return token_dropout(settings.model.model_copy(update={"backbone": first}))
 
 
 def suggest(trial: optuna.Trial, space: Mapping[str, BaseDistribution]) -> dict[str, Any]:

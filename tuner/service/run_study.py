@@ -29,6 +29,7 @@ from tuner.search import (
     BlobPlace,
     EndsEarly,
     Search,
+    first_settings,
     storage_errors,
     why_none_pruned,
 )
@@ -127,8 +128,9 @@ def run_study(
         _say_where_it_stands(plan, search, results, total)
         if finished < total:
             # Before the first trial, so that a setting that cannot work ends the run, not a trial.
-            results.pipeline.prepare(plan.settings)
-            coverage = results.pipeline.vector_coverage(plan.settings)
+            first = first_settings(plan.settings)
+            results.pipeline.prepare(first)
+            coverage = results.pipeline.vector_coverage(first)
             if coverage is not None:
                 search.note("vectors", coverage.as_json())
         cost = rehearse(results.pipeline, plan.settings)

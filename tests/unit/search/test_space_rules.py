@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from tests.tiny_checkpoints import write_bert
 from tuner.config import load_settings
 from tuner.errors import ConfigError
 from tuner.models import backbone_class
-from tuner.search.space import all_preprocess_choices, check_space, distributions
+from tuner.search.space import (
+    all_preprocess_choices,
+    check_space,
+    default_params,
+    distributions,
+    first_settings,
+)
 
 
 def refusal(*overrides):
@@ -53,6 +60,58 @@ def test_every_searched_backbone_must_exist():
 
     assert said.startswith("space.model.backbone: choices[1]")
     assert "Did you mean 'textcnn'" in said
+
+
+@pytest.fixture
+def two_checkpoints(tmp_path):
+    """A space of two BERTs, of two and of three blocks; model.checkpoint is not set."""
+    folders = [write_bert(tmp_path / f"bert{n}", seed=n, n_blocks=n) for n in (2, 3)]
+    return ("space.model.checkpoint", {"choices": [str(folder) for folder in folders]})
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        ("model.backbone", "pretrained"),
+        ("space.model.backbone", {"choices": ["average", "pretrained"]}),
+    ],
+)
+def test_checkpoints_can_be_searched_without_setting_one(two_checkpoints, backbone):
+    settings = load_settings(overrides=[two_checkpoints, backbone])
+
+    check_space(settings)
+    space = distributions(settings)
+
+    assert space["model.checkpoint"].choices == tuple(two_checkpoints[1]["choices"])
+    assert space["model.frozen_depth"].high == (3 if backbone[0] == "model.backbone" else 2)
+    assert first_settings(settings).model.checkpoint == two_checkpoints[1]["choices"][0]
+
+
+def test_every_searched_checkpoint_must_be_there(two_checkpoints, tmp_path):
+    choices = [*two_checkpoints[1]["choices"], str(tmp_path / "nowhere/bert")]
+    backbones = ("space.model.backbone", {"choices": ["average", "pretrained"]})
+
+    said = refusal(("space.model.checkpoint", {"choices": choices}), backbones)
+
+    assert said.startswith("space.model.checkpoint: choices[2]")
+    assert "nowhere/bert" in said
+
+
+def test_a_checkpoint_must_be_named_where_none_is_searched():
+    assert refusal(("model.backbone", "pretrained")).startswith("model.checkpoint must name")
+    said = refusal(("space.model.backbone", {"choices": ["average", "pretrained"]}))
+    assert said.startswith("space.model.backbone: choices[1]")
+    assert "model.checkpoint must name" in said
+
+
+def test_trial_0_can_be_an_encoder_beside_a_backbone_that_hides_tokens(two_checkpoints):
+    backbones = ("space.model.backbone", {"choices": ["pretrained", "linear"]})
+    settings = load_settings(overrides=[two_checkpoints, backbones])
+
+    params = default_params(settings, distributions(settings))
+
+    assert params["model.backbone"] == "pretrained"
+    assert params["model.token_dropout"] == 0.0
 
 
 def test_preprocessing_of_every_choice_is_given_once():
