@@ -25,11 +25,11 @@ def finished(tmp_path_factory):
 
     root = tmp_path_factory.mktemp("encoder")
     table = write_csv(root / "reviews.csv", make_rows(60))
-    checkpoint = write_bert(root / "bert")
+    write_bert(root / "bert")
     runs = [
         run_tuner(
             "optimize", "--data", str(table), *FAST,
-            "--set", f"model.checkpoint={checkpoint}", "--trials", total, cwd=root,
+            "--set", "model.checkpoint=bert", "--trials", total, cwd=root,
         )
         for total in ("2", "3")
     ]  # fmt: skip
@@ -47,16 +47,17 @@ def test_a_study_runs_and_goes_on(finished):
     assert "model.token_dropout" not in best["params"]
 
 
-def test_a_fresh_process_reproduces_the_score(finished):
+def test_a_fresh_process_in_another_folder_reproduces_the_score(finished, tmp_path):
     root, _ = finished
     lines = (root / "runs/tiny/data/selection.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
-    (root / "texts.jsonl").write_text(
+    (tmp_path / "texts.jsonl").write_text(
         "\n".join(json.dumps({"text": row["text"]}) for row in rows), encoding="utf-8"
     )
     best = json.loads((root / "runs/tiny/best_params.json").read_text(encoding="utf-8"))
 
-    done = run_tuner("predict", "--input", "texts.jsonl", "--json", cwd=root)
+    model = str(root / "runs/tiny/best_model")
+    done = run_tuner("predict", "--input", "texts.jsonl", "--json", "--model", model, cwd=tmp_path)
     predicted = [json.loads(line)["label"] for line in done.stdout.splitlines()]
     right = sum(row["label"] == label for row, label in zip(rows, predicted, strict=True))
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tuner.config.booleans import refuse_booleans
+from tuner.config.checkpoint_folder import name_whole_folders
 from tuner.config.complaints import as_config_error
 from tuner.config.given_space import check_space, read_space, space_entry
 from tuner.config.search_settings import DEFAULT_SPACE
@@ -39,7 +40,8 @@ def load_settings(
     Returns
     -------
     Settings
-        Paths of data, dictionary and stop words given in a study file are resolved beside it.
+        Paths of data, word lists, vectors and checkpoints given in a study file are resolved
+        beside it. The folder of a checkpoint is an absolute path, wherever it was given.
 
     Raises
     ------
@@ -69,6 +71,7 @@ def load_settings(
     tree["space"] = {
         name: entry for name, entry in merged.items() if entry is not None and name not in fixed
     }
+    name_whole_folders(tree)
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:

@@ -74,6 +74,39 @@ def test_paths_of_a_study_file_are_found_beside_it(tmp_path):
     assert load_settings(tmp_path).data.path == str(tmp_path / "table.csv")
 
 
+def test_a_checkpoint_is_the_same_folder_wherever_the_study_is_read_later(tmp_path, monkeypatch):
+    for name in ("bert", "home/bert"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+    def loaded(name):
+        settings = load_settings(
+            overrides=[("model.checkpoint", name), ("space.model.checkpoint", {"choices": [name]})]
+        )
+        (choice,) = settings.space["model.checkpoint"].choices
+        assert choice == settings.model.checkpoint
+        return choice
+
+    assert loaded("bert") == loaded("./home/../bert") == str(tmp_path / "bert")
+    assert loaded("~/bert") == str(tmp_path / "home/bert")
+    assert loaded("bert_base_zh") == "bert_base_zh"  # no folder: a preset's name
+
+
+def test_a_checkpoint_of_a_study_file_is_found_beside_it_first(tmp_path, monkeypatch):
+    for name in ("bert", "study/bert"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "study/study.toml").write_text(
+        "[model]\ncheckpoint = 'bert'\n[space]\n'model.checkpoint' = {choices = ['bert']}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+
+    settings = load_settings("study")
+
+    assert settings.model.checkpoint == str(tmp_path / "study/bert")
+    assert settings.space["model.checkpoint"].choices == (str(tmp_path / "study/bert"),)
+
+
 def test_every_shipped_study_loads():
     assert {load_settings(name).study.name for name in shipped_studies()} >= {"quickstart"}
 
