@@ -99,7 +99,7 @@ class TrainingSettings(Section):
 
 
 class RegularizationSettings(Section):
-    """Penalties on kernels and touched embedding rows, of encoders on kernels; 0.0 is off."""
+    """Penalties on kernels and touched embedding rows; 0.0 is off."""
 
     l1: Penalty = 0.0
     l2: Penalty = 0.0

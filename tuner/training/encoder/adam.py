@@ -11,15 +11,16 @@ __all__ = ["EncoderAdam"]
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Kingma and Ba 2015, algorithm 1; Keras's epsilon
 STEP = "step"
+EMBEDDINGS = ("embedding/word", "embedding/position")
 CLIP_NORM = 1.0  # of all gradients together; Devlin et al. 2019, optimization.py of their code
 
 
 class EncoderAdam:
     """Adam in place, moments kept for the trained groups alone.
 
-    L1 and L2 act on kernels alone, not on embeddings: what the checkpoint knows of a word is not
-    to be drawn to 0. L2-SP acts on the encoder's kernels: l2_sp * sum (w - w_checkpoint)**2
-    (Li et al. 2018, arXiv:1802.01483, equation 3).
+    L1 and L2 act on kernels and on the rows of the embeddings that a batch touches; L2-SP on the
+    encoder's kernels: l2_sp * sum (w - w_checkpoint)**2 (Li et al. 2018, arXiv:1802.01483,
+    equation 3).
     """
 
     def __init__(self) -> None:
@@ -94,8 +95,8 @@ class EncoderAdam:
         for name, gradient in zip(gradients, clipped, strict=True):
             variable, group = variables[name]
             first, second = self._moments[name]
-            if name.endswith("/kernel") and (l1 or l2):
-                gradient = gradient + l1 * tf.sign(variable) + 2.0 * l2 * variable
+            if l1 or l2:
+                gradient += _share(name, gradient) * (l1 * tf.sign(variable) + 2.0 * l2 * variable)
             if l2_sp and name in self._anchors:
                 gradient = gradient + 2.0 * l2_sp * (variable - self._anchors[name])
             tf.raw_ops.ResourceApplyAdam(
@@ -110,3 +111,10 @@ class EncoderAdam:
                 epsilon=EPSILON,
                 grad=gradient,
             )
+
+
+def _share(name: str, gradient: Any) -> Any:
+    """Give 1 where the penalties act and 0 elsewhere, of a shape that spreads to the weight's."""
+    if name in EMBEDDINGS:
+        return tf.cast(tf.reduce_any(gradient != 0, axis=1, keepdims=True), tf.float32)
+    return 1.0 if name.endswith("/kernel") else 0.0

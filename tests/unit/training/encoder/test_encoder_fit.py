@@ -269,21 +269,28 @@ def test_l2_sp_keeps_weights_near_the_checkpoint():
 
 
 @pytest.mark.parametrize("penalty", ["l1", "l2"])
-def test_penalties_draw_kernels_to_0_and_leave_words_and_biases(penalty):
-    names = ("block_0/output/kernel", "block_0/output/bias", "embedding/word")
-    variables = {name: (tf.Variable([[3.0, -1.0]]), 0) for name in names}
-    adam = EncoderAdam()
-    adam.prepare(variables, {})
-    off = {"l1": 0.0, "l2": 0.0, "l2_sp": 0.0}
+def test_penalties_draw_kernels_and_the_words_of_the_batch_to_0(penalty):
+    def step_of(**penalties):
+        names = ("block_0/output/kernel", "block_0/output/bias", "embedding/word")
+        variables = {name: (tf.Variable([[3.0, -1.0], [3.0, -1.0]]), 0) for name in names}
+        adam = EncoderAdam()
+        adam.prepare(variables, {})
+        batch = tf.constant([[-1e-3, 1e-3], [0.0, 0.0]])  # the second word is not in it
+        adam.apply(
+            variables,
+            {name: batch if name == "embedding/word" else tf.zeros((2, 2)) for name in names},
+            rates=np.array([0.5], np.float32),
+            **({"l1": 0.0, "l2": 0.0, "l2_sp": 0.0} | penalties),
+        )
+        return [variable.numpy() for variable, _ in variables.values()]
 
-    adam.apply(
-        variables, {name: tf.zeros((1, 2)) for name in names},
-        rates=np.array([0.5], np.float32), **(off | {penalty: 0.1}),
-    )  # fmt: skip
+    without = step_of()
+    kernel, bias, words = step_of(**{penalty: 0.1})
 
-    kernel, *others = (variable.numpy() for variable, _ in variables.values())
-    np.testing.assert_allclose(kernel, [[2.5, -0.5]], atol=1e-4)
-    np.testing.assert_array_equal(others, [[[3.0, -1.0]]] * 2)
+    np.testing.assert_allclose(without[2], [[3.5, -1.5], [3.0, -1.0]], atol=0.01)
+    np.testing.assert_allclose(kernel, [[2.5, -0.5]] * 2, atol=1e-4)
+    np.testing.assert_allclose(words, [[2.5, -0.5], [3.0, -1.0]], atol=0.01)
+    np.testing.assert_array_equal(bias, [[3.0, -1.0]] * 2)
 
 
 def test_steps_equal_those_of_keras():
