@@ -8,7 +8,7 @@ from typing import Any
 
 from tuner.config import ModelSettings, did_you_mean
 from tuner.errors import ConfigError
-from tuner.models.pretrained import PRETRAINED, is_pretrained, open_checkpoint
+from tuner.models.pretrained import PRETRAINED, checkpoint_groups, is_pretrained
 from tuner.models.shape import ModelShape
 
 __all__ = [
@@ -100,7 +100,7 @@ def layer_groups(settings: ModelSettings) -> tuple[str, ...]:
         If there is no such backbone, or its checkpoint is not there.
     """
     if is_pretrained(settings.backbone):
-        return open_checkpoint(settings).architecture.group_names
+        return checkpoint_groups(settings)
     groups: tuple[str, ...] = backbone_class(settings.backbone).GROUPS
     return groups
 

@@ -2,13 +2,19 @@
 
 from tuner.models.pretrained.architecture import Architecture
 from tuner.models.pretrained.checkpoint import Checkpoint, Pieces
-from tuner.models.pretrained.sources import PRETRAINED, is_pretrained, open_checkpoint
+from tuner.models.pretrained.sources import (
+    PRETRAINED,
+    checkpoint_groups,
+    is_pretrained,
+    open_checkpoint,
+)
 
 __all__ = [
     "PRETRAINED",
     "Architecture",
     "Checkpoint",
     "Pieces",
+    "checkpoint_groups",
     "is_pretrained",
     "open_checkpoint",
 ]

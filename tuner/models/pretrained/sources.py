@@ -10,7 +10,7 @@ from tuner.config import ModelSettings
 from tuner.errors import CheckpointError, ConfigError
 from tuner.models.pretrained.checkpoint import Checkpoint
 
-__all__ = ["PRETRAINED", "is_pretrained", "open_checkpoint"]
+__all__ = ["PRETRAINED", "checkpoint_groups", "is_pretrained", "open_checkpoint"]
 
 PRETRAINED = ("e5-small", "minilm", "pretrained")
 """Values of `model.backbone` that start from a checkpoint: two that a package carries, and any."""
@@ -31,6 +31,26 @@ def open_checkpoint(settings: ModelSettings) -> Checkpoint:
     """
     named = settings.checkpoint if settings.backbone == "pretrained" else None
     return _open(settings.backbone, named)
+
+
+def checkpoint_groups(settings: ModelSettings) -> tuple[str, ...]:
+    """Name the layer groups below the head of the checkpoint that the settings name.
+
+    Asked again and again for every checkpoint that is searched, so they are remembered where the
+    checkpoints themselves, hundreds of megabytes each, are not.
+
+    Raises
+    ------
+    ConfigError
+        As `open_checkpoint`.
+    """
+    named = settings.checkpoint if settings.backbone == "pretrained" else None
+    return _group_names(settings.backbone, named)
+
+
+@lru_cache(maxsize=64)
+def _group_names(backbone: str, named: str | None) -> tuple[str, ...]:
+    return _open(backbone, named).architecture.group_names
 
 
 @lru_cache(maxsize=2)
