@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +132,8 @@ def _byte_pairs(vocabulary_path: Path, merges_path: Path) -> FolderTokenizer:
 
 
 def _sentence_pieces(path: Path, kind: str) -> FolderTokenizer:
-    from tuner.models import runtime as _runtime  # noqa: F401 - before Keras is loaded
-
-    import keras_hub  # isort: skip - after the runtime
+    # Here, since it loads TensorFlow, which the other tokenizers do without.
+    from tuner.models.pretrained.keras_hub_source import keras_hub, keras_hub_pieces
 
     try:
         content = path.read_bytes()
@@ -142,15 +142,8 @@ def _sentence_pieces(path: Path, kind: str) -> FolderTokenizer:
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         raise _unreadable(path, error) from error
 
-    def tokenize(texts: Sequence[str]) -> list[list[int]]:
-        if not texts:
-            return []
-        found = tokenizer(list(texts))
-        rows = found.to_list() if hasattr(found, "to_list") else list(found)
-        return [[int(piece) for piece in row] for row in rows]
-
     return FolderTokenizer(
-        tokenize,
+        partial(keras_hub_pieces, tokenizer),
         int(tokenizer.start_token_id),
         int(tokenizer.end_token_id),
         n_pieces,

@@ -19,7 +19,7 @@ from tuner.nearest import did_you_mean
 
 import keras_hub  # isort: skip - after the runtime
 
-__all__ = ["read_keras_hub"]
+__all__ = ["keras_hub", "keras_hub_pieces", "read_keras_hub"]
 
 _FAMILIES = ("AlbertBackbone", "BertBackbone", "RobertaBackbone", "XLMRobertaBackbone")
 
@@ -56,7 +56,7 @@ def read_keras_hub(named: str) -> Checkpoint:
         architecture=architecture,
         read_weights=lambda: weights,
         read_words=lambda ids: words[ids],
-        tokenize=partial(_tokenize, tokenizer),
+        tokenize=partial(keras_hub_pieces, tokenizer),
         start=int(tokenizer.start_token_id),
         end=int(tokenizer.end_token_id),
     )
@@ -187,7 +187,8 @@ def _block(layer: Any, name: str, width: int) -> Weights:
     }
 
 
-def _tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+def keras_hub_pieces(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    """Cut texts with a tokenizer of KerasHub, without start and end."""
     if not texts:
         return []
     found = tokenizer(list(texts))
