@@ -27,7 +27,6 @@ _SIZES_LEFT_OUT = {
     "embedding_size": 128,
     "num_hidden_groups": 1,
     "inner_group_num": 1,
-    "pad_token_id": 1,
 }
 
 
@@ -42,7 +41,7 @@ def read_hugging_face(folder: Path, named: str) -> Checkpoint:
     path = folder / "config.json"
     config = _read_config(path)
     architecture = _architecture(config, path)
-    n_reserved = _size(config, "pad_token_id", path) + 1 if _is_roberta(config) else 0
+    n_reserved = _n_reserved(config, path)
     words, weights = read_weights(
         folder, architecture, is_albert=config["model_type"] == "albert", n_reserved=n_reserved
     )
@@ -113,11 +112,18 @@ def _is_roberta(config: dict[str, Any]) -> bool:
     return config["model_type"] in ("roberta", "xlm-roberta")
 
 
-def _size(config: dict[str, Any], name: str, path: Path) -> int:
+def _n_reserved(config: dict[str, Any], path: Path) -> int:
+    """Count the positions before a text's first: RoBERTa's begin behind its padding's number."""
+    if not _is_roberta(config):
+        return 0
+    return 1 + _size({"pad_token_id": 1, **config}, "pad_token_id", path, least=0)
+
+
+def _size(config: dict[str, Any], name: str, path: Path, *, least: int = 1) -> int:
     value = config.get(name, _SIZES_LEFT_OUT.get(name))
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigError(
-            f"model.checkpoint: {name} must be a whole number of at least 1; {path} says "
+            f"model.checkpoint: {name} must be a whole number of at least {least}; {path} says "
             f"{config.get(name)!r}."
         )
     return value
@@ -152,8 +158,7 @@ def _architecture(config: dict[str, Any], path: Path) -> Architecture:
         embedding_width=size("embedding_size") if is_albert else width,
         feed_forward_width=size("intermediate_size"),
         n_heads=n_heads,
-        # RoBERTa's positions begin behind the number of its padding.
-        n_positions=n_positions - (size("pad_token_id") + 1 if _is_roberta(config) else 0),
+        n_positions=n_positions - _n_reserved(config, path),
         groups=groups,
         activation=_ACTIVATIONS[config.get("hidden_act", default)],
         epsilon=float(config.get("layer_norm_eps", epsilon)),

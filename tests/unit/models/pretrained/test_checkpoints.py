@@ -186,6 +186,17 @@ def test_a_tokenizer_in_one_file_cuts_as_the_one_in_several(family, tmp_path):
     assert found.flat.tolist() == usual.flat.tolist()
 
 
+def test_how_the_lines_of_a_vocabulary_end_means_nothing(tmp_path):
+    plain = write_bert(tmp_path / "plain")
+    windows = write_bert(tmp_path / "windows")
+    lines = (windows / "vocab.txt").read_bytes().split(b"\n")
+    (windows / "vocab.txt").write_bytes(b"\r\n".join([*lines, b"", b""]))
+
+    found = [open_checkpoint(pretrained(folder)) for folder in (plain, windows)]
+
+    assert found[0].digest == found[1].digest
+
+
 def test_an_albert_may_have_the_word_pieces_of_a_bert(tmp_path):
     """As the Chinese ones do."""
     folder = FAMILIES["albert"](tmp_path / "albert")
