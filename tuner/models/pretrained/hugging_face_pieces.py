@@ -102,7 +102,7 @@ def _word_pieces(path: Path, config: Mapping[str, Any]) -> FolderTokenizer:
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     # Not by splitlines: some of the signs by which it splits are pieces.
-    lines = [line.rstrip("\r") for line in text.rstrip("\r\n").split("\n")]
+    lines = text.rstrip("\n").split("\n")
     vocabulary = {piece: number for number, piece in enumerate(lines)}
     start, end = _special(vocabulary, (*_BERT, "[UNK]"), path)[:2]
     tokenizer = BertWordPieceTokenizer(vocabulary, **options)
