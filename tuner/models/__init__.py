@@ -10,6 +10,7 @@ from tuner.models.registry import (
     model_shape,
     token_dropout,
 )
+from tuner.models.searched_models import ignored_by_all, ignored_remark, searched_models
 from tuner.models.shape import ModelShape
 
 __all__ = [
@@ -18,11 +19,14 @@ __all__ = [
     "backbone_names",
     "checkpoint_differences",
     "checkpoint_digests",
+    "ignored_by_all",
+    "ignored_remark",
     "ignored_settings",
     "is_pretrained",
     "layer_groups",
     "model_shape",
     "open_checkpoint",
     "open_pinned",
+    "searched_models",
     "token_dropout",
 ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from tuner.config import ModelSettings, Settings
 from tuner.errors import ConfigError
 from tuner.models.pretrained import Checkpoint, is_pretrained, open_checkpoint
+from tuner.models.searched_models import searched_models
 
 __all__ = ["checkpoint_differences", "checkpoint_digests", "open_pinned"]
 
@@ -29,17 +29,11 @@ def checkpoint_digests(settings: Settings) -> dict[str, str]:
     ConfigError
         If one is not there or cannot be used.
     """
-    found: dict[str, str] = {}
-    for backbone in _choices(settings, "backbone"):
-        if not is_pretrained(backbone):
-            continue
-        named = _choices(settings, "checkpoint") if backbone == "pretrained" else [None]
-        for checkpoint in named:
-            model = settings.model.model_copy(
-                update={"backbone": backbone, "checkpoint": checkpoint}
-            )
-            found[_name(model)] = open_checkpoint(model).digest
-    return found
+    return {
+        _name(model): open_checkpoint(model).digest
+        for model in searched_models(settings)
+        if is_pretrained(model.backbone)
+    }
 
 
 def checkpoint_differences(there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
@@ -75,10 +69,3 @@ def _name(model: ModelSettings) -> str:
     if model.backbone == "pretrained":
         return f"model.checkpoint={model.checkpoint}"
     return f"model.backbone={model.backbone}"
-
-
-def _choices(settings: Settings, field: str) -> list[Any]:
-    searched = settings.space.get(f"model.{field}")
-    if searched is None or searched.choices is None:
-        return [getattr(settings.model, field)]
-    return list(searched.choices)

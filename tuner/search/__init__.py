@@ -17,7 +17,6 @@ from tuner.search.reading import (
     read_trials,
 )
 from tuner.search.sampler import check_sampler
-from tuner.search.searched_models import ignored_remark
 from tuner.search.space import (
     all_params,
     all_preprocess_choices,
@@ -62,7 +61,6 @@ __all__ = [
     "distributions",
     "edge_warnings",
     "first_settings",
-    "ignored_remark",
     "is_flat",
     "list_studies",
     "mask",

@@ -23,8 +23,13 @@ from tuner.config import (
     setting_value,
 )
 from tuner.errors import ConfigError
-from tuner.models import ignored_settings, layer_groups, token_dropout
-from tuner.search.searched_models import ignored_by_all, searched_models
+from tuner.models import (
+    ignored_by_all,
+    ignored_settings,
+    layer_groups,
+    searched_models,
+    token_dropout,
+)
 
 __all__ = [
     "all_params",

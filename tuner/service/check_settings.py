@@ -7,8 +7,9 @@ import logging
 from tuner.config import Settings
 from tuner.errors import ConfigError, DataError
 from tuner.features import vectors_width
+from tuner.models import ignored_remark
 from tuner.preprocess import check_word_lists
-from tuner.search import all_preprocess_choices, check_sampler, check_space, ignored_remark
+from tuner.search import all_preprocess_choices, check_sampler, check_space
 from tuner.service.confirm import ConfirmationPlan
 
 __all__ = ["check_settings", "check_weights_kept"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuner.config import DEFAULT_SPACE, ModelSettings, Settings, searchable_names, setting_value
-from tuner.models import ignored_settings
+from tuner.models.registry import ignored_settings
 
 __all__ = ["ignored_by_all", "ignored_remark", "searched_models"]
 

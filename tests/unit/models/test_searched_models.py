@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tuner.config import load_settings
-from tuner.search import distributions, ignored_remark
+from tuner.models import ignored_remark
+from tuner.search import distributions
 
 
 def remark(backbone, *overrides):
