@@ -7,11 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from tuner.training.encoder.gradients import WORDS
+
 __all__ = ["EncoderAdam"]
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Kingma and Ba 2015, algorithm 1; Keras's epsilon
 STEP = "step"
-EMBEDDINGS = ("embedding/word", "embedding/position")
+EMBEDDINGS = (WORDS, "embedding/position")
 CLIP_NORM = 1.0  # of all gradients together; Devlin et al. 2019, optimization.py of their code
 
 
@@ -95,8 +97,10 @@ class EncoderAdam:
         for name, gradient in zip(gradients, clipped, strict=True):
             variable, group = variables[name]
             first, second = self._moments[name]
-            if l1 or l2:
-                gradient += _share(name, gradient) * (l1 * tf.sign(variable) + 2.0 * l2 * variable)
+            is_embedding = name in EMBEDDINGS
+            if (l1 or l2) and (is_embedding or name.endswith("/kernel")):
+                penalty = l1 * tf.sign(variable) + 2.0 * l2 * variable
+                gradient += penalty * _touched(gradient) if is_embedding else penalty
             if l2_sp and name in self._anchors:
                 gradient = gradient + 2.0 * l2_sp * (variable - self._anchors[name])
             tf.raw_ops.ResourceApplyAdam(
@@ -113,8 +117,6 @@ class EncoderAdam:
             )
 
 
-def _share(name: str, gradient: Any) -> Any:
-    """Give 1 where the penalties act and 0 elsewhere, of a shape that spreads to the weight's."""
-    if name in EMBEDDINGS:
-        return tf.cast(tf.reduce_any(gradient != 0, axis=1, keepdims=True), tf.float32)
-    return 1.0 if name.endswith("/kernel") else 0.0
+def _touched(gradient: Any) -> Any:
+    """Give 1 for the rows that have a gradient and 0 for the others, (n, 1) float32."""
+    return tf.cast(tf.reduce_any(gradient != 0, axis=1, keepdims=True), tf.float32)
