@@ -235,6 +235,14 @@ def test_logout_ends_the_session(dashboard):
     assert dashboard("GET", "/api/studies", **session)[0] == 401
 
 
+@pytest.mark.parametrize(
+    "other", ['seen={"a": "b"}', "a[0]=1; b=\"", "=; ;;", "tuner=x"]
+)  # fmt: skip
+def test_cookies_of_other_programs_on_this_host_lock_nobody_out(dashboard, bob, other):
+    for cookies in (f"{other}; {bob['Cookie']}", f"{bob['Cookie']}; {other}"):
+        assert dashboard("GET", "/api/studies", Cookie=cookies)[0] == 200
+
+
 def test_token_reads_and_never_writes(dashboard):
     bearer = {"Authorization": f"Bearer {TOKEN}"}
 

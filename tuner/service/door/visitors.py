@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote
 
 from tuner.service.door.access import Access
@@ -112,11 +111,13 @@ class Visitors:
         return redirect(start, "/login", [self._set_cookie("", 0)])
 
     def _session_token(self, environ: Environ) -> str:
-        try:
-            cookies = SimpleCookie(environ.get("HTTP_COOKIE", ""))
-        except CookieError:
-            return ""
-        return cookies[self._cookie].value if self._cookie in cookies else ""
+        # Not by `SimpleCookie`, which gives none of them where another program on this host has
+        # set one that it cannot read, such as JSON: ports share their cookies.
+        for cookie in environ.get("HTTP_COOKIE", "").split(";"):
+            name, _, value = cookie.strip().partition("=")
+            if name == self._cookie:
+                return str(value)
+        return ""
 
     def _set_cookie(self, token: str, seconds: int) -> tuple[str, str]:
         secure = "; Secure" if self._access.has_secure_cookies else ""
