@@ -125,6 +125,7 @@ class StudyMetrics:
         self._study = study
         self._best: float | None = None
         self._direction = direction
+        self._running: set[int] = set()
 
     def ending_estimated(self, seconds: float) -> None:
         """Nothing to count."""
@@ -138,8 +139,9 @@ class StudyMetrics:
             self._take_best(trial)
 
     def trial_started(self, number: int, params: Mapping[str, Any]) -> None:
-        """Note that one runs."""
-        self._metrics._running.labels(self._study).set(1)
+        """Note that one more runs: with workers there are several."""
+        self._running.add(number)
+        self._metrics._running.labels(self._study).set(len(self._running))
 
     def epoch_finished(self, number: int, epoch: int, value: float) -> None:
         """Count an epoch."""
@@ -148,7 +150,8 @@ class StudyMetrics:
     def trial_finished(self, trial: TrialRecord) -> None:
         """Count a trial, its time and that of its stages."""
         metrics, study = self._metrics, self._study
-        metrics._running.labels(study).set(0)
+        self._running.discard(trial.number)
+        metrics._running.labels(study).set(len(self._running))
         metrics._trials.labels(study, "retried" if trial.is_retried else trial.state).inc()
         if trial.seconds is not None and trial.state in ("complete", "pruned"):
             metrics._trial_seconds.labels(study).observe(trial.seconds)

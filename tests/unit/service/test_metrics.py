@@ -21,9 +21,9 @@ class Clock:
         return self.now
 
 
-def trial(state="complete", value=0.9, **attributes):
+def trial(state="complete", value=0.9, *, number=0, **attributes):
     return TrialRecord(
-        number=0, origin=0, state=state, value=value, params={}, intermediate={1: 0.5},
+        number=number, origin=number, state=state, value=value, params={}, intermediate={1: 0.5},
         seconds=3.0, started=None, attributes=attributes,
     )  # fmt: skip
 
@@ -76,6 +76,20 @@ def test_running_trial_is_seen_until_it_ends():
     watcher.trial_finished(trial())
 
     assert value(metrics, "tuner_trials_running", study="s") == 0
+
+
+def test_trials_of_several_workers_run_side_by_side():
+    metrics = Metrics()
+    watcher = metrics.watching("s", "maximize")
+    for number in range(3):
+        watcher.trial_started(number, {})
+    assert value(metrics, "tuner_trials_running", study="s") == 3
+
+    watcher.trial_finished(trial(number=1))
+    assert value(metrics, "tuner_trials_running", study="s") == 2
+    # One that ended before anybody saw it begin.
+    watcher.trial_finished(trial(number=3))
+    assert value(metrics, "tuner_trials_running", study="s") == 2
 
 
 def test_runs_of_the_confirmation_are_counted_but_for_those_of_an_earlier_process():
