@@ -31,7 +31,7 @@ _ANSWER_SECONDS = 10.0
 _ERRORS: dict[str, type[TunerError]] = {"ConfigError": ConfigError, "DataError": DataError}
 # What psycopg reads beside the URL; passwords among it travel as an actor's argument, which Ray
 # neither prints nor shows.
-_PASSED_ON = ("PGPASSWORD", "PGSSLMODE", "PGSSLROOTCERT")
+_PASSED_ON = ("PGPASSWORD", "PGSSL")
 
 
 class RayWorkers:
@@ -77,7 +77,7 @@ class RayWorkers:
             storage_url,
             study_name,
             str(output.absolute()),
-            {name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            {name: v for name, v in os.environ.items() if name.startswith(_PASSED_ON)},
             execution,
         )
         self._actors: list[Any] = []
