@@ -108,6 +108,22 @@ def test_interrupted_trial_is_closed_and_run_again_with_its_parameters(url):
     assert study.counts()["finished"] == 5
 
 
+def test_second_ctrl_c_costs_the_study_no_configuration(url):
+    def impatient(epoch):
+        raise KeyboardInterrupt  # what the handler of signals raises for a second one
+
+    study = search(url)
+    with pytest.raises(KeyboardInterrupt):
+        run(study, 2, run_trial=lambda *a, **k: run_fake(*a, **k, before_epoch=impatient))
+    assert (study.counts()["retried"], study.counts()["failed"]) == (1, 0)
+    run(study, 2)
+
+    # The default settings are still among the trials, which the report compares the best with.
+    default = next(trial for trial in study.trials() if trial.state == "complete")
+    assert default.origin == 0
+    assert default.attributes["default"]
+
+
 def die_in_epoch(url, epoch):
     def kill(now):
         if now == epoch:

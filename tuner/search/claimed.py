@@ -126,9 +126,9 @@ class ClaimedTrial:
             checkpoint.clear()
         except TrialDied as death:
             self._run_again_or_set_aside(death, checkpoint)
-        except (Interrupted, StorageError) as cut_off:
+        except (Interrupted, StorageError, KeyboardInterrupt) as cut_off:
             # A signal or a full disk says nothing about the configuration: it runs again.
-            self._hand_back(str(cut_off))
+            self._hand_back(str(cut_off) or "stopped by a second Ctrl-C")
             raise
         except (TrialTaken, UpdateFinishedTrialError, SQLAlchemyError, StorageInternalError):
             raise  # closed by another one; or closing would wait for the same database in vain

@@ -257,7 +257,7 @@ def _run_trials(
                 store=results.trial_store,
                 ends_early=ends_early,
             )
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):
         outcome = "interrupted"
         raise
     finally:
