@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from tuner.cli.imports import shun_current_folder
 from tuner.cli.leaving import end_with
 
 
 def main() -> None:
     """Run the command line."""
+    shun_current_folder()
     end_with(_run)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 
 import psutil
 
 from tests.conftest import ROOT, SMALL, command, environment, make_rows, run_tuner, write_csv
 from tests.end_to_end.catching import SLOW, catch_in_a_trial
+from tuner.search import read_trials
 
 DATA = ("--data", "reviews.csv", "--study-name", "s")
 
@@ -101,6 +103,27 @@ def _is_worker_of(process, parent):
         return process.ppid() == parent
     except psutil.NoSuchProcess:
         return False
+
+
+def test_files_in_the_users_folder_are_not_taken_for_modules(tmp_path):
+    write_csv(tmp_path / "reviews.csv", make_rows(60))
+    (tmp_path / "tuner").mkdir()
+    for name in ("tuner/__init__.py", "random.py", "tokenize.py"):
+        (tmp_path / name).write_text("raise SystemExit('the wrong one')\n")
+    script = tmp_path / "bin" / "tuner"  # as pip writes it
+    script.parent.mkdir()
+    script.write_text("from tuner.__main__ import main\nmain()\n")
+
+    result = subprocess.run(
+        [sys.executable, str(script), "optimize", *DATA, "--trials", "1", *SMALL, "--workers",
+         "1", "--isolate"],
+        cwd=tmp_path, env=environment(), text=True, encoding="utf-8", capture_output=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+
+    assert result.returncode == 0, result.stderr
+    (trial,) = read_trials(f"sqlite:///{tmp_path}/runs/tuner.db", "s")
+    assert trial.state == "complete"
 
 
 def test_worker_whose_code_differs_refuses_with_the_difference(tmp_path):
