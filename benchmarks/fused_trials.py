@@ -158,6 +158,8 @@ def main() -> None:
     lines = Lines(arguments.output / "fused.jsonl")
     two = TwoProcesses(arguments.backbone, arguments.rows)
     for k in arguments.fused:
+        if lines.having(backbone=arguments.backbone, rows=arguments.rows, fused=k):
+            continue
         trials = Trials(k, backbone=arguments.backbone, rows=arguments.rows)
         ways: dict[str, Callable[[], tuple[float, float]]] = {
             ONE_BY_ONE: lambda trials=trials, k=k: measured(trials.one_by_one, k),

