@@ -8,7 +8,7 @@ from difflib import get_close_matches
 __all__ = ["did_you_mean"]
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, lists: bool = True) -> str:
     """Say which known name was probably meant, as the end of an error message.
 
     Parameters
@@ -17,6 +17,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         What came in.
     known
         The names there are.
+    lists
+        Whether to list them, where they are few and none is near; a message may do so itself.
 
     Returns
     -------
@@ -37,4 +39,4 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         matches = [tails[match] for match in tail_matches]
     if matches:
         return f" Did you mean {matches[0]!r}?"
-    return f" Known: {', '.join(names)}." if 0 < len(names) <= 12 else ""
+    return f" Known: {', '.join(names)}." if lists and 0 < len(names) <= 12 else ""

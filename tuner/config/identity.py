@@ -11,7 +11,7 @@ from tuner.config.settings import Settings
 __all__ = ["canonical_json", "digest", "settings_digest", "settings_record"]
 
 # Where a table lies says nothing about what is in it: its content has a fingerprint of its own.
-_PATHS = ("path", "query", "validation", "test", "format")
+_PATHS = ("path", "query", "validation", "test", "format", "sheet")
 
 
 def canonical_json(value: Any) -> str:

@@ -27,6 +27,8 @@ class DataSettings(Section):
     test: str | None = None
     """Ready-made test file; it is sealed as it stands."""
     format: Literal["auto", "csv", "tsv", "jsonl", "json", "parquet", "xlsx"] = "auto"
+    sheet: str | None = None
+    """Sheet of an Excel workbook; None for the first one."""
     text: tuple[str, ...] = ()
     """Text columns, joined by a blank in this order; () picks the usual name."""
     label: str | None = None
@@ -40,7 +42,12 @@ class DataSettings(Section):
     def _accept_one_column(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
-    @field_validator("path", "query", "validation", "test", "label", "text")
+    @field_validator("sheet", mode="before")
+    @classmethod
+    def _accept_a_number(cls, value: Any) -> Any:
+        return str(value) if type(value) is int else value  # a sheet called 2024
+
+    @field_validator("path", "query", "validation", "test", "sheet", "label", "text")
     @classmethod
     def _refuse_nothing(cls, value: Any) -> Any:
         texts = value if isinstance(value, tuple) else (value,)

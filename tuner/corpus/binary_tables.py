@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tuner.corpus.row import Row, refuse_double_names
 from tuner.errors import ConfigError, DataError
+from tuner.nearest import did_you_mean
+from tuner.records import Finding
 
-__all__ = ["read_excel", "read_parquet"]
+__all__ = ["UnsavedFormula", "read_excel", "read_parquet"]
 
 
 def read_parquet(path: Path) -> tuple[list[str], list[Row]]:
@@ -38,46 +41,81 @@ def read_parquet(path: Path) -> tuple[list[str], list[Row]]:
     return names, [Row(cells, number) for number, cells in enumerate(table.to_pylist(), start=1)]
 
 
-def read_excel(path: Path) -> tuple[list[str], list[Row]]:
-    """Give the column names of the first sheet of a workbook (.xlsx) and its rows.
+class UnsavedFormula:
+    """A cell whose formula has no value: the file was not saved by what can calculate it."""
+
+
+def read_excel(
+    path: Path, sheet: str | None = None
+) -> tuple[list[str], list[Row], tuple[Finding, ...]]:
+    """Give the column names of a sheet of a workbook (.xlsx), its rows, and what is not read.
 
     The first row that is not blank is the header; blank rows and columns without a name are left
-    out. A formula counts with the value that was saved with it.
+    out. A formula counts with the value that was saved with it; one without is `UnsavedFormula`.
+
+    Parameters
+    ----------
+    sheet
+        Its name; None for the first one.
 
     Raises
     ------
     ConfigError
         If openpyxl is not installed.
     DataError
-        If the file is missing, no workbook, or names a column twice.
+        If the file is missing, no workbook, has no such sheet or no rows on it, or names a column
+        twice.
     """
     openpyxl = _require("openpyxl", path)
-    from xml.etree.ElementTree import ParseError
-    from zipfile import BadZipFile
-
     _require_file(path)
-    try:
-        with warnings.catch_warnings(), path.open("rb") as file:
-            warnings.simplefilter("ignore")  # of styles and validations that are not read
-            workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
-            if not workbook.worksheets:
-                raise DataError(f"{path}: the workbook has no sheet of cells.")
-            lines = [tuple(row) for row in workbook.worksheets[0].iter_rows(values_only=True)]
-    except (BadZipFile, ParseError, KeyError, ValueError, OSError, EOFError) as error:
-        raise DataError(
-            f"{path}: not an Excel workbook (.xlsx) that can be read, or protected by a password."
-        ) from error
+    with _read_errors(path), path.open("rb") as file:
+        workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        named = {each.title: each for each in workbook.worksheets}
+        if not named:
+            raise DataError(f"{path}: the workbook has no sheet of cells.")
+        chosen = next(iter(named)) if sheet is None else sheet
+        if chosen not in named:
+            raise DataError(
+                f"{path}: data.sheet names {chosen!r}, which is not there."
+                f"{did_you_mean(chosen, named, lists=False)} Sheets: {', '.join(named)}."
+            )
+        lines = [tuple(row) for row in named[chosen].iter_rows(values_only=True)]
+    others = [name for name in named if name != chosen]
     numbered = [
         (number, cells)
         for number, cells in enumerate(lines, start=1)
         if any(cell not in (None, "") for cell in cells)
     ]
     if not numbered:
-        raise DataError(f"{path}: the first sheet is empty.")
+        raise DataError(f"{path}: sheet {chosen!r} is empty.{_elsewhere(others)}")
     (line, first), *rest = numbered
     header = ["" if cell is None else str(cell).strip() for cell in first]
     refuse_double_names(f"{path}, row {line}", header)
-    return [name for name in header if name], list(_rows(header, rest))
+    rows = list(_rows(header, rest))
+    if not rows:
+        raise DataError(
+            f"{path}: sheet {chosen!r} has no rows below its header.{_elsewhere(others)}"
+        )
+    if any(cell is None for row in rows for cell in row.cells.values()):
+        with _read_errors(path), path.open("rb") as file:
+            formulas = openpyxl.load_workbook(file, read_only=True)[chosen]
+            rows = list(_marked(rows, formulas.iter_rows(), header))
+    return [name for name in header if name], rows, _unread(path, chosen, others)
+
+
+@contextmanager
+def _read_errors(path: Path) -> Iterator[None]:
+    from xml.etree.ElementTree import ParseError
+    from zipfile import BadZipFile
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and validations that are not read
+            yield
+    except (BadZipFile, ParseError, KeyError, ValueError, OSError, EOFError) as error:
+        raise DataError(
+            f"{path}: not an Excel workbook (.xlsx) that can be read, or protected by a password."
+        ) from error
 
 
 def _rows(header: Sequence[str], numbered: Sequence[tuple[int, tuple[Any, ...]]]) -> Iterator[Row]:
@@ -85,6 +123,41 @@ def _rows(header: Sequence[str], numbered: Sequence[tuple[int, tuple[Any, ...]]]
         # Rows end at their last cell, which may lie before or behind the header's.
         padded = [*cells, *[None] * (len(header) - len(cells))][: len(header)]
         yield Row({name: c for name, c in zip(header, padded, strict=True) if name}, number)
+
+
+def _marked(
+    rows: Iterable[Row], lines: Iterable[Sequence[Any]], header: Sequence[str]
+) -> Iterator[Row]:
+    """Put `UnsavedFormula` where a cell without a value has a formula."""
+    numbered = iter(enumerate(lines, start=1))
+    for row in rows:
+        line = next(cells for number, cells in numbered if number == row.line)
+        formulas = {
+            name for name, cell in zip(header, line, strict=False) if cell.data_type == "f"
+        }
+        marked = {
+            name: UnsavedFormula() if value is None and name in formulas else value
+            for name, value in row.cells.items()
+        }
+        yield Row(marked, row.line)
+
+
+def _elsewhere(others: Sequence[str]) -> str:
+    return f" To read another one: --set data.sheet={others[0]!r}." if others else ""
+
+
+def _unread(path: Path, chosen: str, others: Sequence[str]) -> tuple[Finding, ...]:
+    if not others:
+        return ()
+    return (
+        Finding(
+            "unread_sheets",
+            "warning",
+            len(others),
+            f"sheets of {path} that are not read: {', '.join(others)}; only {chosen} is."
+            f"{_elsewhere(others)}",
+        ),
+    )
 
 
 def _require(package: str, path: Path) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.config import DataSettings, did_you_mean
-from tuner.corpus.binary_tables import read_excel, read_parquet
+from tuner.corpus.binary_tables import UnsavedFormula, read_excel, read_parquet
 from tuner.corpus.class_folder import read_class_folder
 from tuner.corpus.delimited import read_delimited
 from tuner.corpus.encoding import read_text
@@ -106,12 +106,9 @@ def _read_rows(
         rows, findings = read_class_folder(path)
         return ["text", "label"], rows, findings
     kind = _format(path, data.format, remedy)
-    if kind == "parquet":
-        columns, rows = read_parquet(path)
-    elif kind == "xlsx":
-        columns, rows = read_excel(path)
-    else:
-        columns, rows = _read_text_table(path, kind)
+    if kind == "xlsx":
+        return read_excel(path, data.sheet)
+    columns, rows = read_parquet(path) if kind == "parquet" else _read_text_table(path, kind)
     if not rows:
         raise DataError(f"{source}: the file has no rows below its header.")
     return columns, rows, ()
@@ -167,7 +164,7 @@ def _require(source: str, columns: list[str], wanted: list[tuple[str, str]]) -> 
         if name not in columns:
             raise DataError(
                 f"{source}: {option} names column {name!r}, which is not there."
-                f"{did_you_mean(name, shown)} Columns: {', '.join(shown)}."
+                f"{did_you_mean(name, shown, lists=False)} Columns: {', '.join(shown)}."
             )
 
 
@@ -204,6 +201,12 @@ def _refuse_nested(source: str, rows: Iterable[Row], names: Sequence[str]) -> No
     for row in rows:
         for name in names:
             value = row.cells.get(name)
+            if isinstance(value, UnsavedFormula):
+                raise DataError(
+                    f"{row.source or source}, line {row.line}: column {name!r} has a formula "
+                    "whose value was not saved with the file. Open it in a spreadsheet program, "
+                    "which calculates it, and save it there."
+                )
             if isinstance(value, list | dict | tuple | set | bytes | memoryview):
                 raise DataError(
                     f"{row.source or source}, line {row.line}: column {name!r} must hold a text "

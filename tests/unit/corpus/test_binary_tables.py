@@ -16,12 +16,14 @@ from tuner.errors import ConfigError, DataError
 ROWS = [("很好，推荐", "正面"), ("太差了\n退货", "负面")]
 
 
-def workbook(path, rows, *, empty_sheets=()):
+def workbook(path, rows, **more_sheets):
     book = openpyxl.Workbook()
     for row in rows:
         book.active.append(row)
-    for name in empty_sheets:
-        book.create_sheet(name)
+    for name, content in more_sheets.items():
+        sheet = book.create_sheet(name)
+        for row in content:
+            sheet.append(row)
     book.save(path)
     return path
 
@@ -46,9 +48,32 @@ def test_parquet_gives_its_rows(tmp_path):
 
 def test_workbook_gives_the_rows_of_its_first_sheet_with_their_numbers(tmp_path):
     rows = [[], ["id", "text", "label"], [1, *ROWS[0]], [], [2, *ROWS[1], "beside the table"]]
-    path = workbook(tmp_path / "a.xlsx", rows, empty_sheets=["notes"])
+    found, findings = documents(workbook(tmp_path / "a.xlsx", rows, notes=[]))
 
-    assert documents(path)[0] == [(*ROWS[0], 3), (*ROWS[1], 5)]
+    assert found == [(*ROWS[0], 3), (*ROWS[1], 5)]
+    assert [(each.kind, each.count) for each in findings] == [("unread_sheets", 1)]
+    assert "not read: notes; only Sheet is." in findings[0].message
+
+
+def test_another_sheet_of_a_workbook_can_be_named(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", [["a cover"]], data=[["text", "label"], *ROWS])
+
+    found, findings = documents(path, sheet="data")
+    assert found == [(*ROWS[0], 2), (*ROWS[1], 3)]
+    assert "not read: Sheet; only data is." in findings[0].message
+    with pytest.raises(DataError, match=r"no rows below its header\. .*--set data\.sheet='data'"):
+        documents(path)
+    with pytest.raises(DataError, match=r"'dat', which is not there\. Did you mean 'data'\?"):
+        documents(path, sheet="dat")
+
+
+def test_formula_without_a_saved_value_is_refused_and_not_taken_for_a_gap(tmp_path):
+    rows = [["text", "label", "n"], ["gut", "a", "=1+1"], [], [None, "b", 1], ["schlecht", "=A1"]]
+
+    with pytest.raises(DataError, match="line 5: column 'label' has a formula whose value"):
+        documents(workbook(tmp_path / "a.xlsx", rows))
+    # One in a column that is not read does no harm.
+    assert len(documents(workbook(tmp_path / "b.xlsx", rows[:-1]))[0]) == 1
 
 
 def test_numbers_and_gaps_of_a_workbook_are_read_as_from_csv(tmp_path):
@@ -88,7 +113,7 @@ def test_missing_file_is_named(tmp_path, name):
 
 
 def test_empty_tables_are_refused(tmp_path):
-    with pytest.raises(DataError, match="first sheet is empty"):
+    with pytest.raises(DataError, match="sheet 'Sheet' is empty"):
         documents(workbook(tmp_path / "a.xlsx", []))
     with pytest.raises(DataError, match="no rows below its header"):
         documents(workbook(tmp_path / "b.xlsx", [["text", "label"]]))
