@@ -16,14 +16,17 @@ from tuner.features import (
     read_vectors,
 )
 from tuner.packed import PackedTokens
+from tuner.recent import Recent
 
 __all__ = ["Aids"]
 
 _log = logging.getLogger(__name__)
 
+_KEPT_IN_MEMORY = 3  # features whose aids are kept: as many as have theirs kept
+
 
 class Aids:
-    """Makes them when a trial first asks, and keeps those of the last features.
+    """Makes them when a trial first asks, and keeps those of the features used last.
 
     Parameters
     ----------
@@ -33,9 +36,12 @@ class Aids:
 
     def __init__(self, study: Aids | None = None) -> None:
         self._study = study
-        self._files: dict[str, WordVectors] = {}
-        self._starts: dict[str, tuple[Encoder, EmbeddingStart, Coverage]] = {}
-        self._replacements: tuple[Encoder, Replacements] | None = None
+        self._files: dict[str, tuple[frozenset[str], WordVectors]] = {}
+        # By the encoder, which is kept beside: its number stands for it as long as it is.
+        self._starts: Recent[tuple[str, int], tuple[Encoder, EmbeddingStart, Coverage]] = Recent(
+            _KEPT_IN_MEMORY
+        )
+        self._replacements: Recent[int, tuple[Encoder, Replacements]] = Recent(_KEPT_IN_MEMORY)
 
     def embedding_start(
         self, settings: Settings, encoder: Encoder, train: Encoded, tokens: PackedTokens
@@ -52,18 +58,9 @@ class Aids:
         path = settings.model.vectors
         if path == "none":
             return None
-        if path not in self._starts or self._starts[path][0] is not encoder:
-            start, coverage = self._file(path, tokens).start(encoder.vocabulary, train)
-            self._starts[path] = (encoder, start, coverage)
-            if self._study is None:
-                _log.info(
-                    "%s: vectors for %d of %d words, which are %.1f %% of the train tokens",
-                    path,
-                    coverage.n_found,
-                    coverage.n_words,
-                    100 * coverage.token_share,
-                )
-        _, start, coverage = self._starts[path]
+        _, start, coverage = self._starts.obtain(
+            (path, id(encoder)), lambda: self._start(path, encoder, train, tokens)
+        )
         return start, coverage
 
     def replacements(
@@ -72,16 +69,42 @@ class Aids:
         """Give what train tokens may be replaced by; None where nothing is augmented."""
         if not settings.augmentation.is_on:
             return None
-        if self._replacements is None or self._replacements[0] is not encoder:
-            made = fit_replacements(
-                encoder.vocabulary, train, ngrams=encoder.ngrams, subwords=encoder.subwords
-            )
-            self._replacements = (encoder, made)
-        return self._replacements[1]
+        _, found = self._replacements.obtain(
+            id(encoder),
+            lambda: (
+                encoder,
+                fit_replacements(
+                    encoder.vocabulary, train, ngrams=encoder.ngrams, subwords=encoder.subwords
+                ),
+            ),
+        )
+        return found
 
-    def _file(self, path: str, tokens: PackedTokens) -> WordVectors:
+    def _start(
+        self, path: str, encoder: Encoder, train: Encoded, tokens: PackedTokens
+    ) -> tuple[Encoder, EmbeddingStart, Coverage]:
+        start, coverage = self._vectors(path, tokens).start(encoder.vocabulary, train)
+        if self._study is None:
+            _log.info(
+                "%s: vectors for %d of %d words, which are %.1f %% of the train tokens",
+                path,
+                coverage.n_found,
+                coverage.n_words,
+                100 * coverage.token_share,
+            )
+        return encoder, start, coverage
+
+    def _vectors(self, path: str, tokens: PackedTokens) -> WordVectors:
+        """Give the vectors of the words of some tokens, and of those that were asked for before.
+
+        Another segmenter cuts other words, whose vectors were passed over in reading.
+        """
         if self._study is not None:
-            return self._study._file(path, tokens)
-        if path not in self._files:
-            self._files[path] = read_vectors(path, frozenset(tokens.lexicon))
-        return self._files[path]
+            return self._study._vectors(path, tokens)
+        words = frozenset(tokens.lexicon)
+        asked, vectors = self._files.get(path, (frozenset(), None))
+        if vectors is None or not words <= asked:
+            asked |= words
+            vectors = read_vectors(path, asked)
+            self._files[path] = (asked, vectors)
+        return vectors
