@@ -74,7 +74,8 @@ def make_batches(
         Rows of the embedding.
     rows_max
         How many rows a batch may touch, see `touched_rows_max`; None leaves the ids as they are.
-        A piece with a batch that touches more gets a larger shape, and a program of its own.
+        A piece with a batch that touches more, as changed texts may, gets a larger shape: one of
+        a few, since each has a program of its own.
     change
         Changes the texts gathered, (n, length), before they are numbered.
     """
@@ -100,7 +101,7 @@ def make_batches(
         rows, token_ids[step] = _touched(token_ids[step], place_of)
         touched.append(rows)
     most = max(len(rows) for rows in touched)
-    all_rows = np.zeros((PIECE, rows_max if most <= rows_max else _rounded(most)), np.int32)
+    all_rows = np.zeros((PIECE, _room(most, rows_max, vocabulary_size)), np.int32)
     for step, rows in enumerate(touched):
         all_rows[step, : len(rows)] = rows
     return Batches(token_ids, labels, weights, all_rows)
@@ -136,6 +137,14 @@ def touched_rows_max(bucket: TrainBucket, batch_size: int, *, vocabulary_size: i
         for _ in range(_SAMPLE)
     )
     return min(_rounded(most + most // 8), _rounded(vocabulary_size))
+
+
+def _room(most: int, rows_max: int, vocabulary_size: int) -> int:
+    """Give the shape that holds so many rows: the one foreseen, half as much more, and so on."""
+    room = rows_max
+    while room < most:
+        room = min(_rounded(room + room // 2), _rounded(vocabulary_size))
+    return room
 
 
 def _rounded(count: int) -> int:

@@ -51,6 +51,22 @@ def test_batch_with_more_rows_than_foreseen_is_carried_all_the_same():
     assert np.array_equal(made.rows[0][made.token_ids[0]], IDS[[0, 1]])
 
 
+def test_changed_texts_that_touch_more_rows_share_few_shapes():
+    generator = np.random.default_rng(4)
+    bucket = TrainBucket(np.full((64, 40), 7, np.uint16), np.zeros(64, np.int32))
+    order, weights = np.arange(64, dtype=np.int32)[None], np.ones((1, 64), np.float32)
+
+    shapes = {
+        make_batches(
+            bucket, order, weights, vocabulary_size=5000, rows_max=1024,
+            change=lambda texts, high=high: generator.integers(2, high, texts.shape),
+        ).rows.shape
+        for high in range(100, 5000, 100)
+    }  # fmt: skip
+
+    assert shapes == {(PIECE, 1024), (PIECE, 1536), (PIECE, 2304)}
+
+
 def test_room_for_touched_rows_is_enough_and_much_less_than_the_worst_case():
     generator = np.random.default_rng(3)
     bucket = TrainBucket(
