@@ -102,10 +102,11 @@ class Epochs:
             done = share_done[0] + share_done[1] * n_steps / n_all
             factor = 1.0 - done if training.schedule == "linear" else 1.0
             length = piece.stop - piece.start
+            shape = (*batches.token_ids.shape[1:], frozen_depth)
             start = 0
             while start < length:
                 self._stop_requested()
-                stop = min(length, start + self._steps_per_call(piece.bucket, frozen_depth))
+                stop = min(length, start + self._steps_per_call(shape))
                 began = time.perf_counter()
                 traces = self._program.compiling.n_traces
                 total += self._program.train(
@@ -119,7 +120,7 @@ class Epochs:
                 )
                 if traces == self._program.compiling.n_traces:  # a call that compiled says nothing
                     spent = (time.perf_counter() - began) / (stop - start)
-                    self._program.seconds_per_step[piece.bucket, frozen_depth] = spent
+                    self._program.seconds_per_step[shape] = spent
                 start = stop
             n_steps += length
             if not math.isfinite(total):
@@ -161,6 +162,6 @@ class Epochs:
             generator=np.random.default_rng(sequence),
         )
 
-    def _steps_per_call(self, bucket: int, frozen_depth: int) -> int:
-        seconds = self._program.seconds_per_step.get((bucket, frozen_depth))
+    def _steps_per_call(self, shape: tuple[int, ...]) -> int:
+        seconds = self._program.seconds_per_step.get(shape)
         return 2 if seconds is None else max(1, int(_SECONDS_PER_CALL / max(seconds, 1e-6)))

@@ -31,7 +31,7 @@ class Program:
     Attributes
     ----------
     seconds_per_step
-        As last measured, by bucket and frozen depth; filled by the trials.
+        As last measured, by batch size, padded length and frozen depth; filled by the trials.
     """
 
     def __init__(self, shape: ModelShape) -> None:
@@ -45,7 +45,7 @@ class Program:
         self.compiling = Compiling()
         self.steps = TrainingSteps(self.classifier, self.adam, self.compiling)
         self.passes = Passes(self.classifier, self.compiling)
-        self.seconds_per_step: dict[tuple[int, int], float] = {}
+        self.seconds_per_step: dict[tuple[int, ...], float] = {}
         self._kept: dict[str, Any] = {}
 
     def touches_rows(self, frozen_depth: int) -> bool:
