@@ -111,6 +111,7 @@ def work(study, total, barrier, seconds):
                 store=Nowhere(),
             )  # fmt: skip
         seconds.put(time.perf_counter() - began)
+        barrier.wait()  # the server forgets what a connection has cost when it closes
     os._exit(0)
 
 
@@ -178,6 +179,7 @@ def measure(url, sampler, *, before, running, processes, measured, server_pid=No
         with Server(url, server_pid) as server:
             barrier.wait()
             longest = max(seconds.get() for _ in workers)
+    barrier.wait()
     for worker in workers:
         worker.join()
     with closing(open_study(url, sampler)) as study:

@@ -133,9 +133,9 @@ def test_a_study_whose_checkpoint_was_replaced_is_refused_and_goes_on_with_the_o
     assert submitted.returncode == 0, submitted.stderr
     for done in refused:
         assert done.returncode == 2, done.stderr
-        assert "--study-name 'tiny' was made with another checkpoint" in done.stderr
+        assert "--study-name 'tiny' was made with other files" in done.stderr
         assert f"the digest of model.checkpoint={checkpoint} is " in done.stderr
-        assert "put the old one back, or choose another --study-name." in done.stderr
+        assert "put the old ones back, or choose another --study-name." in done.stderr
         assert done.stderr.count("\n") == 1
     assert went_on.returncode == 0, went_on.stderr
 

@@ -2,6 +2,7 @@
 
 from tuner.config.identity import canonical_json, digest, settings_digest, settings_record
 from tuner.config.loading import load_settings
+from tuner.config.named_files import SHIPPED_STOP_WORDS, file_digests
 from tuner.config.running_settings import ExecutionSettings, WorkerSettings
 from tuner.config.search_settings import (
     DEFAULT_SPACE,
@@ -33,6 +34,7 @@ __all__ = [
     "DEFAULT_SPACE",
     "METRIC_DIRECTIONS",
     "METRIC_RANGES",
+    "SHIPPED_STOP_WORDS",
     "AugmentationSettings",
     "DataSettings",
     "ExecutionSettings",
@@ -52,6 +54,7 @@ __all__ = [
     "canonical_json",
     "did_you_mean",
     "digest",
+    "file_digests",
     "load_settings",
     "searchable_names",
     "setting_value",

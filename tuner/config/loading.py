@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from tuner.config.booleans import refuse_booleans
-from tuner.config.checkpoint_folder import name_whole_folders
 from tuner.config.complaints import as_config_error
 from tuner.config.given_space import check_space, read_space, space_entry
+from tuner.config.named_files import name_whole_paths
 from tuner.config.search_settings import DEFAULT_SPACE
 from tuner.config.settings import Settings
 from tuner.config.study_folder import find_study, read_study_file, resolve_paths
@@ -41,7 +41,7 @@ def load_settings(
     -------
     Settings
         Paths of data, word lists, vectors and checkpoints given in a study file are resolved
-        beside it. The folder of a checkpoint is an absolute path, wherever it was given.
+        beside it. All but those of data are absolute, wherever they were given.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def load_settings(
     tree["space"] = {
         name: entry for name, entry in merged.items() if entry is not None and name not in fixed
     }
-    name_whole_folders(tree)
+    name_whole_paths(tree)
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from tuner.config.named_files import NO_FILES
 from tuner.errors import ConfigError
 from tuner.nearest import did_you_mean
 
@@ -78,16 +79,16 @@ def resolve_paths(tree: dict[str, Any], folder: Path) -> None:
         ("model", "checkpoint"),
         ("model", "vectors"),
     ):
-        table = tree.get(section, {})
+        name, table = f"{section}.{key}", tree.get(section, {})
         if key in table:
-            table[key] = _beside(folder, table[key])
-        searched = tree["space"].get(f"{section}.{key}")
+            table[key] = _beside(folder, name, table[key])
+        searched = tree["space"].get(name)
         if searched is not None and isinstance(searched.get("choices"), list):
-            searched["choices"] = [_beside(folder, choice) for choice in searched["choices"]]
+            searched["choices"] = [_beside(folder, name, choice) for choice in searched["choices"]]
 
 
-def _beside(folder: Path, value: Any) -> Any:
-    if not isinstance(value, str) or not value:
+def _beside(folder: Path, name: str, value: Any) -> Any:
+    if not isinstance(value, str) or not value or value in NO_FILES.get(name, ()):
         return value
     candidate = folder / value
     return str(candidate) if candidate.exists() else value

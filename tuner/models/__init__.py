@@ -1,6 +1,6 @@
 """Networks: backbones, the head, layer groups, dropout with a tensor for its rate."""
 
-from tuner.models.pinned import checkpoint_differences, checkpoint_digests, open_pinned
+from tuner.models.pinned import checkpoint_digests, digest_differences, open_pinned
 from tuner.models.pretrained import is_pretrained, open_checkpoint
 from tuner.models.registry import (
     backbone_class,
@@ -17,8 +17,8 @@ __all__ = [
     "ModelShape",
     "backbone_class",
     "backbone_names",
-    "checkpoint_differences",
     "checkpoint_digests",
+    "digest_differences",
     "ignored_by_all",
     "ignored_remark",
     "ignored_settings",

@@ -9,7 +9,7 @@ from tuner.errors import ConfigError
 from tuner.models.pretrained import Checkpoint, is_pretrained, open_checkpoint
 from tuner.models.searched_models import searched_models
 
-__all__ = ["checkpoint_differences", "checkpoint_digests", "open_pinned"]
+__all__ = ["checkpoint_digests", "digest_differences", "open_pinned"]
 
 _SHOWN = 12
 
@@ -36,8 +36,8 @@ def checkpoint_digests(settings: Settings) -> dict[str, str]:
     }
 
 
-def checkpoint_differences(there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
-    """Name the checkpoints that have another content here than there."""
+def digest_differences(there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
+    """Name what has another content here than there."""
     return [
         f"the digest of {name} is {there[name][:_SHOWN]}… there, {digest[:_SHOWN]}… here"
         for name, digest in here.items()
@@ -59,7 +59,7 @@ def open_pinned(model: ModelSettings, digests: Mapping[str, str]) -> Checkpoint:
         If it is not there, cannot be used, or is another one.
     """
     checkpoint = open_checkpoint(model)
-    found = checkpoint_differences(digests, {_name(model): checkpoint.digest})
+    found = digest_differences(digests, {_name(model): checkpoint.digest})
     if found:
         raise ConfigError(f"the checkpoint was replaced while its study ran: {found[0]}.")
     return checkpoint

@@ -6,12 +6,11 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from tuner.config import did_you_mean
+from tuner.config import SHIPPED_STOP_WORDS, did_you_mean
 from tuner.errors import ConfigError
 
 __all__ = ["stop_words"]
 
-_SHIPPED = ("none", "zh", "en", "zh+en")
 # What turns a meaning around must never be lost to a shipped list.
 _NEGATION = re.compile(
     r"[不没無无未别別莫勿非否毋甭]|n['’]t$|^(?:no|not|nor|never|none|nobody|nothing|neither|nowhere|"
@@ -39,13 +38,13 @@ def stop_words(name: str) -> frozenset[str]:
     """
     if name == "none":
         return frozenset()
-    if name in _SHIPPED:
+    if name in SHIPPED_STOP_WORDS:
         return _shipped(name)
     path = Path(name)
     if not path.is_file():
         raise ConfigError(
-            f"preprocess.stop_words must be {', '.join(_SHIPPED)} or a file with one word a line; "
-            f"got {name!r}.{did_you_mean(name, _SHIPPED)}"
+            f"preprocess.stop_words must be {', '.join(SHIPPED_STOP_WORDS)} or a file with one "
+            f"word a line; got {name!r}.{did_you_mean(name, SHIPPED_STOP_WORDS)}"
         )
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()

@@ -1,4 +1,4 @@
-"""What makes a study in the storage the one that is meant: settings, data, checkpoints."""
+"""What makes a study in the storage the one that is meant: settings, data, named files."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from pydantic import ValidationError
 from tuner.config import Settings, settings_digest, settings_record
 from tuner.config.complaints import as_config_error
 from tuner.errors import ConfigError
-from tuner.models import checkpoint_differences
+from tuner.models import digest_differences
 
 __all__ = ["differences", "stored_settings", "write_or_compare"]
 
-_CHECKPOINTS = "checkpoints"
+_CONTENTS = "contents"
 
 
 def write_or_compare(
-    study: optuna.Study, settings: Settings, fingerprint: str, checkpoints: Mapping[str, str]
+    study: optuna.Study, settings: Settings, fingerprint: str, contents: Mapping[str, str]
 ) -> None:
     """Write what identifies a study into a new one; compare it with what an existing one has.
 
-    A study that was made before checkpoints were kept takes those that are here.
+    A study that was made before contents were kept takes those that are here.
 
     Parameters
     ----------
-    checkpoints
-        Digests of the pretrained checkpoints, see `tuner.models.checkpoint_digests`.
+    contents
+        Digests of what the settings name: `tuner.models.checkpoint_digests` and
+        `tuner.config.file_digests`.
 
     Raises
     ------
@@ -49,8 +50,8 @@ def write_or_compare(
             study.set_metric_names([settings.study.metric])
         study.set_user_attr("settings", record)
         study.set_user_attr("fingerprint", fingerprint)
-        if checkpoints:
-            study.set_user_attr(_CHECKPOINTS, dict(checkpoints))
+        if contents:
+            study.set_user_attr(_CONTENTS, dict(contents))
         study.set_user_attr("settings_digest", settings_digest(settings))
         return
     if attributes["fingerprint"] != fingerprint:
@@ -63,14 +64,14 @@ def write_or_compare(
         raise ConfigError(
             f"--study-name {name!r} was made with other settings: " + "; ".join(found[:5]) + "."
         )
-    if checkpoints and _CHECKPOINTS not in attributes:
-        study.set_user_attr(_CHECKPOINTS, dict(checkpoints))
+    if contents and _CONTENTS not in attributes:
+        study.set_user_attr(_CONTENTS, dict(contents))
         return
-    found = checkpoint_differences(attributes.get(_CHECKPOINTS, {}), checkpoints)
+    found = digest_differences(attributes.get(_CONTENTS, {}), contents)
     if found:
         raise ConfigError(
-            f"--study-name {name!r} was made with another checkpoint: {'; '.join(found)}; put the "
-            "old one back, or choose another --study-name."
+            f"--study-name {name!r} was made with other files: {'; '.join(found)}; put the old "
+            "ones back, or choose another --study-name."
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner.config import Settings
+from tuner.config import Settings, file_digests
 from tuner.models import checkpoint_digests
 from tuner.records import StopRequested, TrialRecord
 from tuner.search.blob_table import TableBlobs
@@ -52,7 +52,8 @@ class StoredStudy:
     Attributes
     ----------
     checkpoints
-        Digests of the pretrained checkpoints that its trials can use; compared too.
+        Digests of the pretrained checkpoints that its trials can use; compared too, as word lists
+        and vectors are.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class StoredStudy:
             raise
 
     def _create(self, study_name: str, fingerprint: str) -> None:
+        contents = {**self.checkpoints, **file_digests(self.settings)}
         with named_lock(self._storage, "studies"):
             self.is_new = study_name not in set(optuna.get_all_study_names(self._storage))
             self._study = optuna.create_study(
@@ -87,7 +89,7 @@ class StoredStudy:
                 load_if_exists=True,
                 pruner=build_pruner(self.settings.pruner, epochs_max=self.settings.epochs_max),
             )
-            write_or_compare(self._study, self.settings, fingerprint, self.checkpoints)
+            write_or_compare(self._study, self.settings, fingerprint, contents)
         self.n_reaped = self.reap()
 
     @classmethod

@@ -64,7 +64,8 @@ def replay_trial(
     Raises
     ------
     ConfigError
-        If there is no such study or trial, it is not complete, or data or checkpoints differ.
+        If there is no such study or trial, it is not complete, or data or named files
+        differ.
     """
     with storage_errors(storage_url), closing(Search.join(storage_url, study_name)) as search:
         terms = search.terms()

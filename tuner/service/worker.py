@@ -124,7 +124,7 @@ def run_worker(
     Raises
     ------
     ConfigError
-        If there is no such study, or its settings, code, data or checkpoints are not those here.
+        If there is no such study, or its settings, code, data or files are not those here.
     StorageError
         If the storage is away for too long.
     """

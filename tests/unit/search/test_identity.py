@@ -19,8 +19,8 @@ def compare():
     settings = load_settings()
 
     def opened(digest):
-        checkpoints = {} if digest is None else {"model.backbone=e5-small": digest}
-        write_or_compare(study, settings, "f" * 64, checkpoints)
+        contents = {} if digest is None else {"model.backbone=e5-small": digest}
+        write_or_compare(study, settings, "f" * 64, contents)
 
     return opened
 
@@ -33,8 +33,8 @@ def test_another_checkpoint_of_the_same_name_is_refused_with_both_digests(compar
         compare(NEW)
 
     assert str(caught.value) == (
-        "--study-name 's' was made with another checkpoint: the digest of model.backbone=e5-small "
-        "is aaaaaaaaaaaa… there, bbbbbbbbbbbb… here; put the old one back, or choose another "
+        "--study-name 's' was made with other files: the digest of model.backbone=e5-small "
+        "is aaaaaaaaaaaa… there, bbbbbbbbbbbb… here; put the old ones back, or choose another "
         "--study-name."
     )
 
@@ -43,5 +43,5 @@ def test_a_study_made_before_digests_were_kept_takes_the_first_it_meets(compare)
     compare(None)
     compare(OLD)
 
-    with pytest.raises(ConfigError, match="another checkpoint"):
+    with pytest.raises(ConfigError, match="other files"):
         compare(NEW)
