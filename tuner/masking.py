@@ -9,6 +9,8 @@ __all__ = ["has_password", "mask_url"]
 # Up to the last `@`, wherever it stands: a password may hold any sign, and hiding too much does
 # less harm than showing the rest of one.
 _USERINFO = re.compile(r"(://(?!\[)[^:/@]*:).*@", re.DOTALL)
+# Where the host was forgotten, the password stands in the place of its port.
+_NO_PORT = re.compile(r"(://(?!\[)[^:/@]*:)(?!\d*(?:[/?#,]|$))[^@]+$")
 _VALUE = re.compile(
     r"((?:^|[?&;=\s]|%3B)[^=&?;\s]*(?:pass|pwd|secret)[^=&?;\s]*?(?:=|%3D))[^&]+", re.I
 )
@@ -32,10 +34,12 @@ def mask_url(text: str) -> str:
     'postgresql://ann:***@db/shop'
     >>> mask_url("postgresql://db/shop?user=ann&password=secret&sslmode=require")
     'postgresql://db/shop?user=ann&password=***&sslmode=require'
+    >>> mask_url("postgresql://ann:secret/shop"), mask_url("postgresql://db:5432/shop")
+    ('postgresql://ann:***', 'postgresql://db:5432/shop')
     >>> mask_url("model.token_dropout=0.5")
     'model.token_dropout=0.5'
     """
-    return _VALUE.sub(r"\1***", _USERINFO.sub(r"\1***@", text))
+    return _VALUE.sub(r"\1***", _NO_PORT.sub(r"\1***", _USERINFO.sub(r"\1***@", text)))
 
 
 def has_password(text: str) -> bool:

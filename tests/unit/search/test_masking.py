@@ -23,6 +23,8 @@ URLS = [
     "mssql+pyodbc:///?odbc_connect=DRIVER%3DX%3BPWD%3Dgeheim",
     "host=h user=u password=geheim",
     "mysql://u:geheim@h/d",
+    "postgresql://u:geheim",
+    "postgresql://u:geheim/d?sslmode=require",
 ]
 
 
@@ -41,6 +43,7 @@ def test_no_password_is_shown(url, show):
         "postgresql://u:sec@geheim@h:notaport/d",
         "host=h user=u password=geheim",
         "mysql://u:geheim@h/d",
+        "postgresql://u:geheim/d",
     ],
 )
 def test_no_refusal_shows_a_password(url):
@@ -56,6 +59,7 @@ def test_no_refusal_shows_a_password(url):
         "sqlite:///runs/tuner.db",
         "postgresql://ann@db/shop",
         "postgresql://[::1]:5432/shop",
+        "postgresql://one:5432,two:5433/shop",
         "model.token_dropout=0.5",
         "reviews.csv",
     ],
