@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import socket
 import subprocess
 from urllib.parse import urlencode
 
@@ -241,6 +242,32 @@ def test_logout_ends_the_session(dashboard):
 def test_cookies_of_other_programs_on_this_host_lock_nobody_out(dashboard, bob, other):
     for cookies in (f"{other}; {bob['Cookie']}", f"{bob['Cookie']}; {other}"):
         assert dashboard("GET", "/api/studies", Cookie=cookies)[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/login", "/healthz", "/api/studies", "/dashboard/", "/none"])
+def test_head_is_answered_without_a_body(dashboard, bob, path):
+    for headers in ({}, bob, {"Accept": "text/html"}, {"Host": "evil.example"}):
+        sent = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        if "Host" not in headers:
+            sent += "Host: localhost\r\n"
+        with socket.create_connection(("127.0.0.1", dashboard.port), timeout=30) as connection:
+            connection.sendall(f"HEAD {path} HTTP/1.1\r\n{sent}Connection: close\r\n\r\n".encode())
+            with connection.makefile("rb") as file:
+                answer = file.read()
+        assert answer.startswith(b"HTTP/1.1 ")
+        assert answer.endswith(b"\r\n\r\n")
+
+
+def test_script_that_accepts_no_encoding_gets_files_of_the_page(dashboard, bob):
+    # http.client says `Accept-Encoding: identity` unless it is left out.
+    connection = http.client.HTTPConnection("127.0.0.1", dashboard.port, timeout=30)
+    connection.putrequest("GET", "/static/bundle.js", skip_accept_encoding=True)
+    connection.putheader("Cookie", bob["Cookie"])
+    connection.endheaders()
+    response = connection.getresponse()
+
+    assert (response.status, len(response.read()) > 10_000) == (200, True)
+    connection.close()
 
 
 def test_token_reads_and_never_writes(dashboard):
