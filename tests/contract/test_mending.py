@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 
 import pytest
 import sqlalchemy
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
+from sqlalchemy.exc import DatabaseError
 
 from tests.fake_trainer import NoStore, Quiet, run_fake
 from tuner.config import load_settings
-from tuner.errors import ConfigError
+from tuner.errors import ConfigError, StorageError
 from tuner.search import (
     Search,
     StudyTerms,
@@ -18,10 +22,12 @@ from tuner.search import (
     close_storage,
     copy_studies,
     list_studies,
+    mask,
     open_storage,
     read_trials,
 )
-from tuner.search.owner import claiming_owner
+from tuner.search.blob_table import TableBlobs
+from tuner.search.owner import claiming_owner, current_owner
 
 
 @pytest.fixture
@@ -175,13 +181,72 @@ def test_copy_there_and_back_gives_the_same(postgres_url, tmp_path):
 
 
 def test_copy_overwrites_nothing(study, url, tmp_path):
+    run(study, 2)
     target = f"sqlite:///{tmp_path / 'copy.db'}"
     copy_studies(url, target)
+    joined = Search.join(target, "s")
+    run(joined, 3)
+    joined.close()
 
+    (again,) = copy_studies(url, target)
+    assert again.was_there
+    assert list_studies(target)[0]["finished"] == 3
+    run(study, 4)
     with pytest.raises(ConfigError, match="none is overwritten; it has 's'"):
         copy_studies(url, target)
+    assert list_studies(target)[0]["finished"] == 3
     with pytest.raises(ConfigError, match="another storage than FROM"):
         copy_studies(url, url)
+
+
+def test_copy_that_was_stopped_leaves_nothing_and_one_that_was_killed_is_made_anew(
+    study, url, tmp_path, monkeypatch
+):
+    run(study, 3)
+    study.table_blobs().put("weights", b"w")
+    target = f"sqlite:///{tmp_path / 'copy.db'}"
+    whole = TableBlobs.put
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TableBlobs, "put", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        copy_studies(url, target)
+    assert list_studies(target) == []
+    monkeypatch.setattr(TableBlobs, "put", whole)
+
+    storage = open_storage(target, create=True)
+    half = storage.create_new_study([StudyDirection.MAXIMIZE], "s")
+    storage.set_study_user_attr(half, "copying", current_owner())
+    RDBStorage.create_new_trial(storage, half)
+    TableBlobs(storage, half).put("half", b"h")
+    with pytest.raises(ConfigError, match="is being copied by process"):
+        copy_studies(url, target)
+    storage.set_study_user_attr(half, "copying", {**current_owner(), "started": 0.0})
+    close_storage(storage)
+    (copied,) = copy_studies(url, target)
+
+    assert (copied.n_trials, copied.n_blobs, copied.was_there) == (3, 1, False)
+    assert read_trials(target, "s") == read_trials(url, "s")
+    joined = Search.join(target, "s")
+    assert joined.table_blobs().keys() == ["weights"]
+    assert "copying" not in joined._study.user_attrs
+    joined.close()
+
+
+def test_copy_names_the_storage_that_fails(study, url, tmp_path, monkeypatch):
+    run(study, 1)
+    study.table_blobs().put("weights", b"w")
+
+    def damaged(*_):
+        raise DatabaseError("SELECT", {}, sqlite3.DatabaseError("disk image is malformed"))
+
+    monkeypatch.setattr(TableBlobs, "get", damaged)
+    with pytest.raises(StorageError) as failed:
+        copy_studies(url, f"sqlite:///{tmp_path / 'copy.db'}")
+
+    assert str(failed.value).startswith(f"{mask(url)}: the storage failed: disk image")
 
 
 def test_storage_made_by_another_program_is_named(url):

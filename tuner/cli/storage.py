@@ -115,13 +115,13 @@ def copy(*, source: str, target: str, output: Path) -> None:
 
     Example: tuner storage copy sqlite:///runs/tuner.db env:OPTUNA_STORAGE
     """
-    from tuner.search import copy_studies, storage_errors
+    from tuner.search import copy_studies
 
-    from_url, to_url = url_of("FROM", source), url_of("TO", target)
-    with storage_errors(from_url), storage_errors(to_url):
-        copied = copy_studies(from_url, to_url)
+    copied = copy_studies(url_of("FROM", source), url_of("TO", target))
     for study in copied:
-        click.echo(f"{study.name}: {study.n_trials} trials, {study.n_blobs} blobs")
+        was_there = "it has been copied before, and is left as it is"
+        done = f"{study.n_trials} trials, {study.n_blobs} blobs"
+        click.echo(f"{study.name}: {was_there if study.was_there else done}")
         if study.is_in_folder:
             click.echo(f"{study.name}: {_where_the_rest_is(study, output)}")
     if not copied:

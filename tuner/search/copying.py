@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from tuner.errors import ConfigError
 from tuner.search.blob_table import TableBlobs, has_blobs
 from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
+from tuner.search.owner import current_owner, is_dead
 from tuner.search.ranking import best_trial
-from tuner.search.storage import close_storage, open_storage
+from tuner.search.storage import close_storage, open_storage, storage_errors
 from tuner.search.terms import read_terms
 from tuner.search.urls import mask
 
 __all__ = ["CopiedStudy", "copy_studies"]
+
+_BEGUN = "copying"
+"""Attribute of a study that is not copied whole yet; it says who is at it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopiedStudy:
     """A study that was copied.
 
-    `n_trials` and `n_blobs` count what has been; `is_in_folder` says that its data, weights and
-    checkpoints lie in its run directory, and so were not. There are the data of `fingerprint`,
-    and the blob `best_weights` (None before the first complete trial).
+    `n_trials` and `n_blobs` count what has been; `was_there` says that an earlier run has done
+    it. `is_in_folder` says that its data, weights and checkpoints lie in its run directory, and
+    so were not copied. There are the data of `fingerprint`, and the blob `best_weights` (None
+    before the first complete trial).
     """
 
     name: str
     n_trials: int
     n_blobs: int
+    was_there: bool
     is_in_folder: bool
     fingerprint: str | None
     best_weights: str | None
@@ -44,60 +52,143 @@ def copy_studies(source_url: str, target_url: str) -> list[CopiedStudy]:
 
     Trials keep their numbers, values, curves and times. A running one is copied as queued again:
     its worker does not know the new storage. Blobs in a folder stay there: they are found by the
-    name of the study, in whatever storage that is.
+    name of the study, in whatever storage that is. A study of which an earlier copy has all
+    trials is left as it is, and one whose copying was cut off is copied anew.
 
     Raises
     ------
     ConfigError
-        If both are one storage, or the target has a study of the same name.
+        If both are one storage, or the target has another study of the same name.
+    StorageError
+        If one of them fails; names which.
     """
     if mask(source_url) == mask(target_url):
         raise ConfigError(f"TO must be another storage than FROM; got {mask(target_url)!r} twice.")
-    with ExitStack() as opened:
-        source = open_storage(source_url, create=False)
-        opened.callback(close_storage, source)
+    with ExitStack() as opened, storage_errors(target_url):
+        with storage_errors(source_url):
+            source = open_storage(source_url, create=False)
+            opened.callback(close_storage, source)
+            studies = source.get_all_studies()
         target = open_storage(target_url, create=True)
         opened.callback(close_storage, target)
-        studies = source.get_all_studies()
-        there = set(optuna.get_all_study_names(target))
-        known = sorted(study.study_name for study in studies if study.study_name in there)
-        if known:
+        there = {study.study_name: study for study in target.get_all_studies()}
+        read = [_Read(source, source_url, study) for study in studies]
+        for study in read:
+            study.refuse_another(target, there.get(study.name))
+        return [study.copy(target, there.get(study.name)) for study in read]
+
+
+class _Read:
+    """A study of the source."""
+
+    def __init__(self, source: EnduringStorage, source_url: str, study: Any) -> None:
+        self._source = source
+        self._url = source_url
+        self._study = study
+        self.name: str = study.study_name
+
+    def _trials(self) -> list[FrozenTrial]:
+        with storage_errors(self._url):
+            return self._source.get_all_trials(self._study._study_id)
+
+    def refuse_another(self, target: EnduringStorage, there: Any | None) -> None:
+        """Raise `ConfigError` if the target has a study of this name that is no copy of it."""
+        if there is None:
+            return
+        begun = there.user_attrs.get(_BEGUN)
+        if begun is not None and not is_dead(begun):
+            raise ConfigError(
+                f"TO must not be written by two copies at once: {self.name!r} is being copied by "
+                f"process {begun.get('pid')} on {begun.get('host')}."
+            )
+        if begun is None and not self._is_copied(target, there):
             raise ConfigError(
                 f"TO must not have a study of the same name, since none is overwritten; it has "
-                f"{known[0]!r}."
+                f"{self.name!r}."
             )
-        return [_copy_study(source, target, study) for study in studies]
 
+    def _is_copied(self, target: EnduringStorage, there: Any) -> bool:
+        mine, its = self._study.user_attrs, there.user_attrs
+        if any(mine.get(name) != its.get(name) for name in ("fingerprint", "settings_digest")):
+            return False
+        copied = _ends(target.get_all_trials(there._study_id, deepcopy=False))
+        return all(copied.get(n) == end for n, end in _ends(self._trials()).items())
 
-def _copy_study(source: EnduringStorage, target: EnduringStorage, study: Any) -> CopiedStudy:
-    study_id = target.create_new_study(study.directions, study.study_name)
-    trials = source.get_all_trials(study._study_id)
-    best = best_trial([freeze(trial) for trial in trials], study.directions[0].name.lower())
-    for trial in trials:
-        RDBStorage.create_new_trial(target, study_id, _whole(trial))
-    n_blobs = 0
-    if has_blobs(source):
-        there, here = TableBlobs(source, study._study_id), TableBlobs(target, study_id)
-        keys = there.keys()
+    def copy(self, target: EnduringStorage, there: Any | None) -> CopiedStudy:
+        """Copy it, unless an earlier run has."""
+        trials = self._trials()
+        if there is not None and _BEGUN not in there.user_attrs:
+            return self._copied(trials, n_blobs=0, was_there=True)
+        if there is not None:
+            _remove(target, there._study_id)
+        study_id = target.create_new_study(self._study.directions, self.name)
+        try:
+            target.set_study_user_attr(study_id, _BEGUN, current_owner())
+            copied = self._copied(trials, n_blobs=self._copy_into(target, study_id, trials))
+        except BaseException:
+            # Killed, it leaves this to the next run.
+            with suppress(SQLAlchemyError, StorageInternalError, KeyError):
+                _remove(target, study_id)
+            raise
+        return copied
+
+    def _copy_into(
+        self, target: EnduringStorage, study_id: int, trials: Sequence[FrozenTrial]
+    ) -> int:
+        for trial in trials:
+            RDBStorage.create_new_trial(target, study_id, _whole(trial))
+        n_blobs = self._copy_blobs(target, study_id)
+        for name, value in self._study.system_attrs.items():
+            target.set_study_system_attr(study_id, name, value)
+        # Last, and all at once: a copy that was cut off is none that a worker would join.
+        target.replace_study_attributes(study_id, self._study.user_attrs)
+        return n_blobs
+
+    def _copy_blobs(self, target: EnduringStorage, study_id: int) -> int:
+        with storage_errors(self._url):
+            if not has_blobs(self._source):
+                return 0
+            blobs = TableBlobs(self._source, self._study._study_id)
+            keys = blobs.keys()
+        here = TableBlobs(target, study_id)
+        n_blobs = 0
         for key in keys:
-            content = there.get(key)
+            with storage_errors(self._url):
+                content = blobs.get(key)
             if content is not None:
                 here.put(key, content)
                 n_blobs += 1
-    for name, value in study.system_attrs.items():
-        target.set_study_system_attr(study_id, name, value)
-    # Last: a copy that was cut off is none that a worker would join.
-    for name, value in sorted(study.user_attrs.items(), key=lambda item: "digest" in item[0]):
-        target.set_study_user_attr(study_id, name, value)
-    terms = read_terms(study.user_attrs)
-    return CopiedStudy(
-        study.study_name,
-        n_trials=len(trials),
-        n_blobs=n_blobs,
-        is_in_folder=terms is not None and terms.blobs == "folder",
-        fingerprint=study.user_attrs.get("fingerprint"),
-        best_weights=None if best is None else best.attributes.get("weights"),
-    )
+        return n_blobs
+
+    def _copied(
+        self, trials: Sequence[FrozenTrial], *, n_blobs: int, was_there: bool = False
+    ) -> CopiedStudy:
+        attributes = self._study.user_attrs
+        terms = read_terms(attributes)
+        direction = self._study.directions[0].name.lower()
+        best = best_trial([freeze(trial) for trial in trials], direction)
+        return CopiedStudy(
+            self.name,
+            n_trials=len(trials),
+            n_blobs=n_blobs,
+            was_there=was_there,
+            is_in_folder=terms is not None and terms.blobs == "folder",
+            fingerprint=attributes.get("fingerprint"),
+            best_weights=None if best is None else best.attributes.get("weights"),
+        )
+
+
+def _ends(trials: Sequence[FrozenTrial]) -> dict[int, tuple[TrialState, float | None]]:
+    """Give how each trial ended, by number."""
+    return {t.number: (t.state, t.value) for t in trials if t.state.is_finished()}
+
+
+def _remove(target: EnduringStorage, study_id: int) -> None:
+    blobs = TableBlobs(target, study_id)
+    keys = blobs.keys()
+    for key in keys:
+        blobs.delete(key)
+    target.delete_study(study_id)
 
 
 def _whole(trial: FrozenTrial) -> FrozenTrial:

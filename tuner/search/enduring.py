@@ -245,6 +245,12 @@ class EnduringStorage(RDBStorage):
         )
         return closed
 
+    def replace_study_attributes(self, study_id: int, attributes: Mapping[str, Any]) -> None:
+        """Let a study have these user attributes and no others, in one transaction."""
+        self._transaction(
+            lambda session: transactions.replace_study_attributes(session, study_id, attributes)
+        )
+
     def count_trials(self, study_id: int, states: Sequence[TrialState]) -> int:
         """Count trials without reading them, as Optuna's `get_n_trials` would."""
         n_trials: int = self._transaction(

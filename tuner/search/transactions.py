@@ -32,6 +32,7 @@ __all__ = [
     "close_trial",
     "count_trials",
     "finish_trial",
+    "replace_study_attributes",
 ]
 
 _TAKING_A_SLOT = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
@@ -244,6 +245,14 @@ def _waiting(trial: FrozenTrial, attributes: Mapping[str, Any]) -> FrozenTrial:
     )
     waiting.intermediate_values = dict(trial.intermediate_values)
     return waiting
+
+
+def replace_study_attributes(session: Any, study_id: int, attributes: Mapping[str, Any]) -> None:
+    """Let a study have these user attributes and no others."""
+    model = models.StudyUserAttributeModel
+    session.query(model).filter(model.study_id == study_id).delete(synchronize_session=False)
+    for name, value in attributes.items():
+        session.add(model(study_id=study_id, key=name, value_json=json.dumps(value)))
 
 
 def count_trials(session: Any, study_id: int, states: Sequence[TrialState]) -> int:
