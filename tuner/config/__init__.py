@@ -2,7 +2,12 @@
 
 from tuner.config.identity import canonical_json, digest, settings_digest, settings_record
 from tuner.config.loading import load_settings
-from tuner.config.named_files import SHIPPED_STOP_WORDS, file_digests
+from tuner.config.named_files import (
+    FILE_SETTINGS,
+    SHIPPED_STOP_WORDS,
+    file_digests,
+    with_files_here,
+)
 from tuner.config.running_settings import ExecutionSettings, WorkerSettings
 from tuner.config.search_settings import (
     DEFAULT_SPACE,
@@ -32,6 +37,7 @@ from tuner.nearest import did_you_mean
 
 __all__ = [
     "DEFAULT_SPACE",
+    "FILE_SETTINGS",
     "METRIC_DIRECTIONS",
     "METRIC_RANGES",
     "SHIPPED_STOP_WORDS",
@@ -61,4 +67,5 @@ __all__ = [
     "settings_digest",
     "settings_record",
     "shipped_studies",
+    "with_files_here",
 ]

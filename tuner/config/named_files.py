@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os.path
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tuner.config.settings import Settings
+from tuner.config.trial_config import apply_params, setting_value
 from tuner.errors import ConfigError
 
-if TYPE_CHECKING:
-    from tuner.config.settings import Settings
-
-__all__ = ["NO_FILES", "SHIPPED_STOP_WORDS", "file_digests", "name_whole_paths"]
+__all__ = [
+    "FILE_SETTINGS",
+    "SHIPPED_STOP_WORDS",
+    "file_digests",
+    "name_whole_paths",
+    "with_files_here",
+]
 
 SHIPPED_STOP_WORDS = ("none", "zh", "en", "zh+en")
-NO_FILES: dict[str, tuple[str, ...]] = {
+FILE_SETTINGS: dict[str, tuple[str, ...]] = {
     "preprocess.dictionary": (),
     "preprocess.stop_words": SHIPPED_STOP_WORDS,
     "model.vectors": ("none",),
@@ -34,7 +40,7 @@ def name_whole_paths(tree: dict[str, Any]) -> None:
     tree
         Settings before they are checked; `tree["space"]` is flat.
     """
-    for name in (*NO_FILES, "model.checkpoint"):
+    for name in (*FILE_SETTINGS, "model.checkpoint"):
         section, _, key = name.partition(".")
         table = tree.get(section, {})
         if key in table:
@@ -51,38 +57,47 @@ def file_digests(settings: Settings) -> dict[str, str]:
     -------
     dict
         SHA-256 in hexadecimal by the setting that names the file, such as
-        ``preprocess.dictionary=/lists/terms.txt``.
+        ``preprocess.dictionary=/lists/terms.txt``; without those that are not there.
 
     Raises
     ------
     ConfigError
-        If one is not there or cannot be read.
+        If one cannot be read.
     """
     digests = {}
-    for name, words in NO_FILES.items():
-        section, _, key = name.partition(".")
+    for name, words in FILE_SETTINGS.items():
         searched = settings.space.get(name)
-        given = getattr(getattr(settings, section), key)
+        given = setting_value(settings, name)
         for value in [given] if searched is None else searched.choices or []:
-            if value is not None and value not in words:
+            if value is not None and value not in words and Path(str(value)).is_file():
                 digests[f"{name}={value}"] = _digest(name, Path(str(value)))
     return digests
+
+
+def with_files_here(settings: Settings, here: Mapping[str, str]) -> Settings:
+    """Give the settings with the paths of files that lie elsewhere on this machine.
+
+    Parameters
+    ----------
+    here
+        The path here by the path that the settings name.
+    """
+    values = {name: setting_value(settings, name) for name in FILE_SETTINGS}
+    return apply_params(settings, {n: here[v] for n, v in values.items() if v in here})
 
 
 def _digest(name: str, path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError as error:
-        raise ConfigError(f"{name}: no such file: {str(path)!r}.") from error
     except OSError as error:
         raise ConfigError(f"{name}: {path} cannot be read: {error.strerror}.") from error
 
 
 def _whole(name: str, value: Any) -> Any:
-    if not isinstance(value, str) or not value or value in NO_FILES.get(name, ()):
+    if not isinstance(value, str) or not value or value in FILE_SETTINGS.get(name, ()):
         return value
     # Links stay as they were named: on another machine they may lead elsewhere.
     path = os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111
-    is_there = os.path.isfile(path) if name in NO_FILES else os.path.isdir(path)  # noqa: PTH112, PTH113
+    is_there = os.path.isfile(path) if name in FILE_SETTINGS else os.path.isdir(path)  # noqa: PTH112, PTH113
     return path if is_there else value

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from tuner.config.named_files import NO_FILES
+from tuner.config.named_files import FILE_SETTINGS
 from tuner.errors import ConfigError
 from tuner.nearest import did_you_mean
 
@@ -88,7 +88,7 @@ def resolve_paths(tree: dict[str, Any], folder: Path) -> None:
 
 
 def _beside(folder: Path, name: str, value: Any) -> Any:
-    if not isinstance(value, str) or not value or value in NO_FILES.get(name, ()):
+    if not isinstance(value, str) or not value or value in FILE_SETTINGS.get(name, ()):
         return value
     candidate = folder / value
     return str(candidate) if candidate.exists() else value

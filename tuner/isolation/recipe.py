@@ -35,12 +35,15 @@ class PipelineRecipe:
         For cleaning and segmentation.
     checkpoints
         Digests that pretrained checkpoints must have, see `tuner.models.checkpoint_digests`.
+    files
+        Where files that the settings name lie here, by their path there.
     """
 
     parts: SearchParts
     cache: Path
     processes: int
     checkpoints: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def make(self) -> Callable[..., TrialOutcome]:
         """Build the pipeline, and load what its first trial would load otherwise."""
@@ -52,4 +55,4 @@ class PipelineRecipe:
             processes=self.processes,
             checkpoints=self.checkpoints,
         )
-        return StudyTrials(pipeline).run_trial
+        return StudyTrials(pipeline, files=self.files).run_trial

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.config import Settings
+from tuner.config import Settings, with_files_here
 from tuner.pipeline.trials import Pipeline
 from tuner.records import SearchParts, TrialOutcome
 
@@ -31,10 +32,13 @@ class StudyTrials:
     ----------
     pipeline
         Of the study; its tokens are used again, everything fitted is fitted anew in each fold.
+    files
+        Where files that the settings name lie here, by their path there.
     """
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, *, files: Mapping[str, str] | None = None) -> None:
         self._study = pipeline
+        self._files = files or {}
         self._last: tuple[Fold, Pipeline] | None = None
 
     def run_trial(
@@ -45,7 +49,7 @@ class StudyTrials:
         `given` goes to `Pipeline.run_trial` as it is.
         """
         pipeline = self._study if fold is None else self._pipeline(fold)
-        return pipeline.run_trial(settings, **given)
+        return pipeline.run_trial(with_files_here(settings, self._files), **given)
 
     def _pipeline(self, fold: Fold) -> Pipeline:
         if self._last is None or self._last[0] != fold:

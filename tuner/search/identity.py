@@ -14,7 +14,7 @@ from tuner.config.complaints import as_config_error
 from tuner.errors import ConfigError
 from tuner.models import digest_differences
 
-__all__ = ["differences", "stored_settings", "write_or_compare"]
+__all__ = ["differences", "named_contents", "stored_settings", "write_or_compare"]
 
 _CONTENTS = "contents"
 
@@ -67,12 +67,17 @@ def write_or_compare(
     if contents and _CONTENTS not in attributes:
         study.set_user_attr(_CONTENTS, dict(contents))
         return
-    found = digest_differences(attributes.get(_CONTENTS, {}), contents)
+    found = digest_differences(named_contents(attributes), contents)
     if found:
         raise ConfigError(
             f"--study-name {name!r} was made with other files: {'; '.join(found)}; put the old "
             "ones back, or choose another --study-name."
         )
+
+
+def named_contents(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Give the digests that a study holds on to, as `write_or_compare` wrote them."""
+    return dict(attributes.get(_CONTENTS, {}))
 
 
 def stored_settings(name: str, attributes: Mapping[str, Any]) -> Settings:

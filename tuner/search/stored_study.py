@@ -17,7 +17,7 @@ from tuner.search.ending_note import note_conclusion, note_ending
 from tuner.search.endurance import Endurance
 from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
-from tuner.search.identity import stored_settings, write_or_compare
+from tuner.search.identity import named_contents, stored_settings, write_or_compare
 from tuner.search.locks import named_lock
 from tuner.search.owner import is_dead
 from tuner.search.pruner import build_pruner
@@ -52,8 +52,7 @@ class StoredStudy:
     Attributes
     ----------
     checkpoints
-        Digests of the pretrained checkpoints that its trials can use; compared too, as word lists
-        and vectors are.
+        Digests of the pretrained checkpoints that its trials can use; compared too.
     """
 
     def __init__(
@@ -126,6 +125,11 @@ class StoredStudy:
     def close(self) -> None:
         """Give the storage's connections back."""
         close_storage(self._storage)
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """Digests of all that the settings name, as the study holds on to them."""
+        return named_contents(self._study.user_attrs)
 
     # -- terms --------------------------------------------------------------------------------
 

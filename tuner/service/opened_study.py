@@ -10,6 +10,7 @@ from tuner.search import BlobPlace, Search, StudyTerms, mask
 from tuner.service.collect import read_findings, store_parts
 from tuner.service.plan import StudyPlan
 from tuner.service.results import Results
+from tuner.service.shared_files import share_files
 from tuner.service.shared_parts import parts_digest, share_parts
 from tuner.service.versions import code_identity, versions
 from tuner.service.weights import study_blobs
@@ -61,6 +62,7 @@ def _open_to_workers(
     )
     if terms.blobs == "database":
         share_parts(parts, search.table_blobs())
+        share_files(search.contents, search.table_blobs())
     search.about = versions()
     search.set_terms(terms)
     return terms

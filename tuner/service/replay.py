@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuner.config import apply_params
+from tuner.config import apply_params, with_files_here
 from tuner.errors import ConfigError
 from tuner.persist import Cache, pack_arrays
 from tuner.pipeline import Pipeline
 from tuner.records import StopRequested, TrialRecord
 from tuner.search import Search, StudyTerms, storage_errors, trial_seeds
+from tuner.service.shared_files import find_files
 from tuner.service.shared_parts import find_parts
 from tuner.service.versions import code_identity, versions
 from tuner.service.weights import study_blobs
@@ -75,9 +76,10 @@ def replay_trial(
         blobs = study_blobs(search, terms, output / study_name)
         parts = find_parts(study_name, terms, folder=output / study_name, blobs=blobs)
         settings, checkpoints = search.settings, search.checkpoints
+        files = find_files(search.contents, folder=output / study_name / "files", blobs=blobs)
     pipeline = Pipeline(parts, Cache(output / "cache"), checkpoints=checkpoints)
     outcome = pipeline.run_trial(
-        apply_params(settings, trial.params),
+        with_files_here(apply_params(settings, trial.params), files),
         seeds=trial_seeds(settings.study.seed, trial.origin),
         report=_unheard,
         stop_requested=stop_requested,

@@ -27,6 +27,7 @@ from tuner.search import (
 )
 from tuner.search.objective import RunTrial
 from tuner.service.runners import MakeRunner, runners
+from tuner.service.shared_files import find_files
 from tuner.service.shared_parts import find_parts
 from tuner.service.versions import code_identity, versions
 from tuner.service.weights import CHECKPOINT_SECONDS, BlobTrials, study_blobs
@@ -223,7 +224,11 @@ def _join(
         if trainer is None:
             parts = find_parts(name, terms, folder=output / name, blobs=blobs)
             recipe = PipelineRecipe(
-                parts, output / "cache", processes=cores(), checkpoints=search.checkpoints
+                parts,
+                output / "cache",
+                processes=cores(),
+                checkpoints=search.checkpoints,
+                files=find_files(search.contents, folder=output / name / "files", blobs=blobs),
             )
             run_trial: RunTrial = make_runner(recipe, recipe.make)
         else:

@@ -1,0 +1,96 @@
+"""Word lists and vectors of a study, for workers that do not have them: from its database."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from tuner.config import FILE_SETTINGS
+from tuner.errors import ConfigError
+from tuner.persist import BlobStore, disk_errors, write_bytes
+
+__all__ = ["find_files", "share_files"]
+
+_log = logging.getLogger(__name__)
+
+_LARGEST_BYTES = 256 * 2**20
+"""PostgreSQL takes a gigabyte a row, and each side holds it in memory several times."""
+
+
+def share_files(contents: Mapping[str, str], blobs: BlobStore) -> None:
+    """Put the files of a study under their digests where workers find them.
+
+    Parameters
+    ----------
+    contents
+        Digest by name, see `tuner.config.file_digests`; what is no file is passed over.
+    """
+    for name, path, digest in _files(contents):
+        if blobs.has(_key(digest)) or not path.is_file():
+            continue
+        if path.stat().st_size > _LARGEST_BYTES:
+            _log.warning(
+                "%s=%s is too large for the database: workers need it under the same path",
+                name,
+                path,
+            )
+            continue
+        blobs.put(_key(digest), zlib.compress(path.read_bytes(), 1))
+
+
+def find_files(contents: Mapping[str, str], *, folder: Path, blobs: BlobStore) -> dict[str, str]:
+    """Bring the files of a study here that are not under their path.
+
+    Parameters
+    ----------
+    contents
+        As the study holds on to them.
+    folder
+        Where they are written.
+    blobs
+        Where `share_files` has put them, if it has.
+
+    Returns
+    -------
+    dict
+        The path here by the path that the settings name.
+
+    Raises
+    ------
+    ConfigError
+        If one is in neither place.
+    StorageError
+        If the disk does not take it.
+    """
+    here = {}
+    for name, path, digest in _files(contents):
+        if path.is_file():
+            continue
+        local = folder / digest[:16] / path.name
+        if not _is_whole(local, digest):
+            content = blobs.get(_key(digest))
+            if content is None:
+                raise ConfigError(
+                    f"{name}: no such file: {str(path)!r}, and the study's blobs have no copy."
+                )
+            with disk_errors(local):
+                local.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(local, zlib.decompress(content))
+        here[str(path)] = str(local)
+    return here
+
+
+def _files(contents: Mapping[str, str]) -> list[tuple[str, Path, str]]:
+    named = [(*name.split("=", 1), digest) for name, digest in contents.items()]
+    return [(name, Path(path), digest) for name, path, digest in named if name in FILE_SETTINGS]
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest
+
+
+def _key(digest: str) -> str:
+    return f"file-{digest}"
