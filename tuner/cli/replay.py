@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tuner.cli.options import default_storage, output_option, storage_option
+from tuner.wording import counted
+
+if TYPE_CHECKING:
+    from tuner.service.replay import Replay
 
 __all__ = ["replay"]
 
@@ -22,10 +28,11 @@ __all__ = ["replay"]
 def replay(
     *, study_name: str, trial: int, output: Path, storage: str | None, as_json: bool
 ) -> int:
-    """Run a complete trial again from its record and compare; 1 if it comes out otherwise.
+    """Run a trial again from its record and compare; 1 if it comes out otherwise.
 
     On the same kind of processor with the same threads and code the weights have to be the same,
-    bit for bit; elsewhere the objective may differ by 0.002.
+    bit for bit; elsewhere the objective may differ by 0.002. A trial that was pruned or cut off
+    runs as far as its record goes, and its epochs are compared; one that failed has to fail again.
 
     Example: tuner replay reviews-1a2b3c4d 17
     """
@@ -47,8 +54,30 @@ def replay(
         return int(not found.holds)
     for line in found.drift:
         click.echo(f"drift: {line}")
-    bits = "the same weights, bit for bit" if found.are_bits_equal else "other weights"
-    click.echo(f"trial {trial}: {found.value:.6f} recorded, {found.again:.6f} now; {bits}")
+    for line in _lines(found):
+        click.echo(f"trial {trial}: {line}")
     if not found.holds:
         click.echo("it does not come out as recorded")
     return int(not found.holds)
+
+
+def _lines(found: Replay) -> Iterator[str]:
+    now = "nothing" if found.again is None else f"{found.again:.6f}"
+    if found.state == "complete":
+        bits = "the same weights, bit for bit" if found.are_bits_equal else "other weights"
+        yield f"{found.value:.6f} recorded, {now} now; {bits}"
+    elif found.epochs:
+        bits = "the same, bit for bit" if found.are_bits_equal else "others"
+        far = counted(found.epochs, "epoch")
+        yield (
+            f"{found.state} after {far}, the last with {found.value:.6f} recorded, {now} now; the "
+            f"values of all of them: {bits}"
+        )
+    if found.failure:
+        yield f"it failed then: {found.failure}"
+    if found.failure and found.failure == found.failure_again:
+        yield "it fails now with the same words"
+    elif found.failure_again:
+        yield f"it fails now: {found.failure_again}"
+    elif found.must_fail:
+        yield "it does not fail now"

@@ -7,7 +7,7 @@ from tuner.search.edges import EdgeWarning, edge_warnings
 from tuner.search.endurance import Endurance
 from tuner.search.failures import check_failures
 from tuner.search.importance import parameter_importances
-from tuner.search.objective import trial_seeds
+from tuner.search.objective import check_finite, trial_seeds
 from tuner.search.pruner import why_none_pruned
 from tuner.search.ranking import best_trial, top_trials
 from tuner.search.reading import (
@@ -51,6 +51,7 @@ __all__ = [
     "best_trial",
     "cached_storage",
     "check_failures",
+    "check_finite",
     "check_sampler",
     "check_space",
     "check_storage",

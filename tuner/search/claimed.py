@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,7 +24,13 @@ from tuner.errors import (
 )
 from tuner.records import Checkpoint, Progress, StopRequested, TrialOutcome, TrialRecord
 from tuner.search.enduring import EnduringStorage
-from tuner.search.objective import RunTrial, TrialReport, TrialStore, trial_seeds
+from tuner.search.objective import (
+    RunTrial,
+    TrialReport,
+    TrialStore,
+    check_finite,
+    trial_seeds,
+)
 from tuner.search.ranking import count_better
 from tuner.search.retries import DEATHS_MAX, retry_attributes
 from tuner.search.space import suggest
@@ -104,10 +109,7 @@ class ClaimedTrial:
                 stop_requested=stop_requested,
                 checkpoint=checkpoint,
             )
-            if not math.isfinite(outcome.value):
-                raise TrialFailed(
-                    f"diverged: selection {self._settings.study.metric} is not finite"
-                )
+            check_finite(outcome, self._settings.study.metric)
             with self._watch.stage("store"):
                 n_better = count_better(
                     self._read_trials(), self._settings.direction, outcome.value
@@ -190,7 +192,7 @@ class ClaimedTrial:
             self._trial._trial_id,
             reason=reason,
             retry=retry,
-            attributes=attributes,
+            attributes={**(attributes or {}), "about": dict(self._about)},
         )
 
     def _run_again_or_set_aside(self, death: TrialDied, checkpoint: Checkpoint) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import optuna
 
 from tuner.config import Settings
+from tuner.errors import TrialFailed
 from tuner.records import (
     Checkpoint,
     Progress,
@@ -18,7 +20,7 @@ from tuner.records import (
 from tuner.search.enduring import EnduringStorage
 from tuner.seeds import Stream, derive_seed
 
-__all__ = ["RunTrial", "TrialReport", "TrialStore", "trial_seeds"]
+__all__ = ["RunTrial", "TrialReport", "TrialStore", "check_finite", "trial_seeds"]
 
 
 class RunTrial(Protocol):
@@ -57,6 +59,12 @@ def trial_seeds(study_seed: int, origin: int) -> TrialSeeds:
         order=derive_seed(study_seed, origin, Stream.ORDER),
         dropout=derive_seed(study_seed, origin, Stream.DROPOUT),
     )
+
+
+def check_finite(outcome: TrialOutcome, metric: str) -> None:
+    """Raise `TrialFailed` for a trial whose objective is no number."""
+    if not math.isfinite(outcome.value):
+        raise TrialFailed(f"diverged: selection {metric} is not finite")
 
 
 class TrialReport:
