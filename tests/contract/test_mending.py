@@ -24,10 +24,14 @@ from tuner.search import (
     list_studies,
     mask,
     open_storage,
+    parts_key,
     read_trials,
+    top_trials,
 )
 from tuner.search.blob_table import TableBlobs
 from tuner.search.owner import claiming_owner, current_owner
+
+PARTS = parts_key("0" * 64)
 
 
 @pytest.fixture
@@ -35,6 +39,8 @@ def study(url):
     settings = load_settings(overrides=[("pruner.name", "none")])
     search = Search(settings, fingerprint="f" * 64, storage_url=url, study_name="s")
     search.set_terms(StudyTerms(9, "database", "0" * 64, {}))
+    for key in (PARTS, "weights"):
+        search.table_blobs().put(key, b"content")
     yield search
     search.close()
 
@@ -69,10 +75,10 @@ def test_blobs_are_whole_or_absent_and_replaced(study):
     assert blobs.get("a") == content
     assert blobs.get("b") == b""
     assert blobs.has("a")
-    assert blobs.keys() == ["a", "b"]
+    assert blobs.keys() == ["a", "b", PARTS, "weights"]
     blobs.delete("a")
     blobs.delete("never there")
-    assert blobs.keys() == ["b"]
+    assert blobs.keys() == ["b", PARTS, "weights"]
     assert not blobs.has("a")
 
 
@@ -112,15 +118,41 @@ def test_sound_storage_has_no_flaw(study, url):
     assert check(url) == []
 
 
+def test_data_that_workers_would_miss_are_named_with_what_puts_them_there_again(study, url):
+    study.table_blobs().delete(PARTS)
+
+    ((kind, message, is_mended),) = check(url)
+
+    assert (kind, is_mended) == ("blob", False)
+    assert message.startswith("the data for its workers are missing or damaged; `tuner submit`")
+
+
+def test_weights_that_the_end_of_the_study_asks_for_are_all_looked_for(study, url):
+    study.set_terms(StudyTerms(9, "folder", "0" * 64, {}, weights_kept=2))
+    run(study, 4)
+
+    found = check(url, has_blob=lambda *_: False)
+
+    best = study.best().number
+    named = {message.partition(" are missing")[0] for _, message, _ in found}
+    assert {kind for kind, *_ in found} == {"blob"}
+    assert f"the weights of its best trial {best}" in named
+    # Trial 0, with which the winner is compared, and the best two, one of which wins.
+    kept = {0, *(t.number for t in top_trials(study.trials(), "maximize", 2))}
+    assert {int(name.split()[-1]) for name in named} == kept
+
+
 def test_orphan_is_found_and_queued_again_and_missing_weights_are_named(study, url):
     run(study, 2)
     claim(study, {**claiming_owner(), "started": 0.0})
 
-    found = check(url, has_blob=lambda *_: False)
-    assert [kind for kind, *_ in found] == ["orphan", "blob"]
+    study.table_blobs().delete("weights")
+    found = check(url)
+    assert [kind for kind, *_ in found] == ["orphan", "blob", "blob"]
     assert "trial 2 is running, but its worker is gone" in found[0]
     assert "the weights of its best trial" in found[1][1]
 
+    study.table_blobs().put("weights", b"content")
     mended = check(url, fix=True)
     assert mended == [("orphan", "trial 2 is running, but its worker is gone", True)]
     assert check(url) == []
@@ -155,7 +187,7 @@ def test_copied_studies_are_the_same_and_go_on(study, url, tmp_path):
 
     (copied,) = copy_studies(url, target)
 
-    assert (copied.name, copied.n_trials, copied.n_blobs) == ("s", 5, 1)
+    assert (copied.name, copied.n_trials, copied.n_blobs) == ("s", 5, 2)
     assert not copied.is_in_folder
     assert read_trials(target, "s") == read_trials(url, "s")[:4]
     joined = Search.join(target, "s")
@@ -227,10 +259,10 @@ def test_copy_that_was_stopped_leaves_nothing_and_one_that_was_killed_is_made_an
     close_storage(storage)
     (copied,) = copy_studies(url, target)
 
-    assert (copied.n_trials, copied.n_blobs, copied.was_there) == (3, 1, False)
+    assert (copied.n_trials, copied.n_blobs, copied.was_there) == (3, 2, False)
     assert read_trials(target, "s") == read_trials(url, "s")
     joined = Search.join(target, "s")
-    assert joined.table_blobs().keys() == ["weights"]
+    assert joined.table_blobs().keys() == [PARTS, "weights"]
     assert "copying" not in joined._study.user_attrs
     joined.close()
 

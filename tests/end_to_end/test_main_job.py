@@ -158,6 +158,16 @@ def test_finished_study_says_so_and_does_nothing(finished):
     assert (folder / "runs" / "s" / "best_params.json").read_bytes() == before
 
 
+def test_who_asks_for_fewer_trials_than_there_are_has_not_too_many(finished):
+    folder, _ = finished
+
+    result = optimize(folder / "reviews.csv", "--study-name", "s", "--trials", "2", cwd=folder)
+    checked = run_tuner("storage", "check", cwd=folder)
+
+    assert "nothing to do" in result.stdout
+    assert (checked.returncode, checked.stdout) == (0, "nothing is wrong\n")
+
+
 def test_grown_study_continues_and_warns_that_the_test_has_been_read(finished, tmp_path):
     folder, _ = finished
     copy = tmp_path / "copy"

@@ -33,7 +33,7 @@ from tuner.search.storage import (
     storage_errors,
 )
 from tuner.search.study import EndsEarly, Search
-from tuner.search.terms import BlobPlace, StudyTerms
+from tuner.search.terms import BlobPlace, StudyTerms, parts_key
 from tuner.search.urls import default_url, mask, parse_url
 
 __all__ = [
@@ -69,6 +69,7 @@ __all__ = [
     "open_studies",
     "parameter_importances",
     "parse_url",
+    "parts_key",
     "probe_storage",
     "read_trials",
     "storage_errors",

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.search.blob_table import TableBlobs, drop_orphans, has_blobs
 from tuner.search.enduring import EnduringStorage
+from tuner.search.freeze import freeze
 from tuner.search.owner import is_dead
+from tuner.search.ranking import top_trials
 from tuner.search.retries import retry_attributes
 from tuner.search.storage import close_storage, open_storage
-from tuner.search.terms import StudyTerms, read_terms
+from tuner.search.terms import StudyTerms, parts_key, read_terms
 from tuner.search.transactions import Beat
 
 __all__ = ["Flaw", "check_storage"]
@@ -82,15 +84,54 @@ def _check_study(
     if "settings_digest" not in study.user_attrs:
         flaws.append(Flaw("terms", name, "was not made by tuner, or cut off before its settings"))
     flaws += _check_numbers(name, trials, terms)
-    blobs = None
-    if terms is not None and terms.blobs == "database" and has_blobs(storage):
-        blobs = TableBlobs(storage, study._study_id)
-    best = _best(study, trials)
-    digest = None if best is None else best.user_attrs.get("weights")
-    if best is not None and digest is not None:
-        there = blobs.get(digest) is not None if blobs is not None else has_blob(name, digest)
-        if not there:
-            message = f"the weights of its best trial {best.number} are missing or damaged"
+    is_whole: Callable[[str], bool] = partial(has_blob, name)
+    is_there = is_whole
+    if terms is not None and terms.blobs == "database":
+        is_whole = is_there = _never
+        if has_blobs(storage):
+            blobs = TableBlobs(storage, study._study_id)
+            is_whole, is_there = partial(_is_whole, blobs), blobs.has
+        if not is_whole(parts_key(terms.parts_digest)):
+            message = (
+                "the data for its workers are missing or damaged; `tuner submit` or `tuner "
+                "optimize`, where it was begun, puts them there again"
+            )
+            flaws.append(Flaw("blob", name, message))
+    direction = study.directions[0].name.lower()
+    return flaws + _missing_weights(name, trials, terms, direction, is_whole, is_there)
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+def _is_whole(blobs: TableBlobs, key: str) -> bool:
+    return blobs.get(key) is not None
+
+
+def _missing_weights(
+    name: str,
+    trials: Sequence[FrozenTrial],
+    terms: StudyTerms | None,
+    direction: str,
+    is_whole: Callable[[str], bool],
+    is_there: Callable[[str], bool],
+) -> list[Flaw]:
+    """Look for the weights that the end of the study asks for: of the best trials, and trial 0.
+
+    Those of the best one are read; the others', which may lie far away, are only looked for.
+    """
+    records = [freeze(trial) for trial in trials]
+    best = top_trials(records, direction, terms.weights_kept if terms is not None else 1)
+    first = [record for record in records if record.origin == 0 and record.state == "complete"]
+    looked_for = {record.number: record for record in (*best, *first)}
+    flaws = []
+    for number, record in looked_for.items():
+        digest = record.attributes.get("weights")
+        is_best = bool(best) and number == best[0].number
+        if digest is not None and not (is_whole if is_best else is_there)(digest):
+            which = "best trial" if is_best else "trial"
+            message = f"the weights of its {which} {number} are missing or damaged"
             flaws.append(Flaw("blob", name, message))
     return flaws
 
@@ -124,12 +165,6 @@ def _check_numbers(
         message = f"{len(finished)} trials are finished, more than the {terms.total} asked for"
         flaws.append(Flaw("total", name, message))
     return flaws
-
-
-def _best(study: Any, trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    sign = 1.0 if study.directions[0] == optuna.study.StudyDirection.MAXIMIZE else -1.0
-    complete = [t for t in trials if t.state == TrialState.COMPLETE and t.value is not None]
-    return max(complete, key=lambda t: (sign * (t.value or 0.0), -t.number), default=None)
 
 
 def _check_blobs(storage: EnduringStorage, *, fix: bool) -> list[Flaw]:

@@ -10,7 +10,7 @@ import optuna
 
 from tuner.records import WEIGHTS_KEPT
 
-__all__ = ["BlobPlace", "StudyTerms", "read_terms", "write_terms"]
+__all__ = ["BlobPlace", "StudyTerms", "parts_key", "read_terms", "write_terms"]
 
 _PREFIX = "terms:"
 BlobPlace = Literal["folder", "database"]
@@ -32,6 +32,11 @@ class StudyTerms:
     code: Mapping[str, str]
     weights_kept: int = WEIGHTS_KEPT
     closed: str = ""
+
+
+def parts_key(parts_digest: str) -> str:
+    """Give the key of the blob that holds a study's open parts, where blobs lie in the storage."""
+    return f"parts-{parts_digest}"
 
 
 def write_terms(study: optuna.Study, terms: StudyTerms) -> None:

@@ -52,9 +52,10 @@ def _open_to_workers(
     search: Search, parts: SearchParts, *, total: int, blobs: BlobPlace
 ) -> StudyTerms:
     """Write down what workers go by; the place of the blobs stays as it was first chosen."""
-    before = search.terms()
+    before, counts = search.terms(), search.counts()
     terms = StudyTerms(
-        total=total,
+        # Who asks for fewer than there are asks for no more: it has not too many.
+        total=max(total, counts["finished"] + counts["running"]),
         blobs=blobs if before is None else before.blobs,
         parts_digest=parts_digest(parts),
         code=code_identity(),

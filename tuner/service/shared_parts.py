@@ -14,7 +14,7 @@ from tuner.config import digest
 from tuner.errors import ConfigError, DataError
 from tuner.persist import BlobStore, open_manifest, read_parts
 from tuner.records import Document, SearchParts
-from tuner.search import StudyTerms
+from tuner.search import StudyTerms, parts_key
 
 __all__ = ["find_parts", "parts_digest", "share_parts"]
 
@@ -38,7 +38,7 @@ def share_parts(parts: SearchParts, blobs: BlobStore) -> None:
         "documents": {name: [asdict(d) for d in getattr(parts, name)] for name in _NAMES},
     }
     # Escaped, so that a lone surrogate in a text does no harm.
-    blobs.put(_key(parts_digest(parts)), zlib.compress(json.dumps(content).encode("ascii")))
+    blobs.put(parts_key(parts_digest(parts)), zlib.compress(json.dumps(content).encode("ascii")))
 
 
 def find_parts(
@@ -69,7 +69,7 @@ def find_parts(
                 f"is {terms.parts_digest[:12]}…, that of {folder}/data is {found[:12]}…."
             )
         return parts
-    content = blobs.get(_key(terms.parts_digest))
+    content = blobs.get(parts_key(terms.parts_digest))
     if content is None:
         raise ConfigError(
             f"--output: {folder} has no data of study {study_name!r}, and its database has none "
@@ -93,7 +93,3 @@ def _unpack(content: bytes) -> SearchParts:
         fingerprint=stored["fingerprint"],
         n_test=stored["n_test"],
     )
-
-
-def _key(parts: str) -> str:
-    return f"parts-{parts}"
