@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tuner.models import ModelShape
 from tuner.models.backbones.transformer import Transformer
-from tuner.models.layers import BidirectionalGRU, Block, sinusoids
+from tuner.models.layers import BidirectionalGRU, Block, attended, sinusoids
 
 VALUES = np.random.default_rng(0).normal(size=(2, 6, 4)).astype(np.float32)
 MASK = np.array([[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0]], np.float32)
@@ -102,6 +102,31 @@ def test_attention_equals_keras():
 
     expected = theirs(VALUES, VALUES, attention_mask=tf.constant(MASK[:, None] > 0)).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_attention_of_long_texts_in_pieces_equals_that_of_all_at_once(monkeypatch, compiled):
+    generator = np.random.default_rng(5)
+    texts = [tf.constant(generator.normal(size=(6, 2, 5, 3)), tf.float32) for _ in range(3)]
+    mask = tf.constant([[1.0, 1, 1, 1, 0], [1, 0, 0, 0, 0]] * 3)
+
+    def found():
+        @tf.function(jit_compile=compiled)
+        def results():
+            with tf.GradientTape() as tape:
+                tape.watch(texts)
+                together = attended.attended(*texts, mask)
+                total = tf.reduce_sum(tf.sin(together))
+            return [together, *tape.gradient(total, texts)]
+
+        return [each.numpy() for each in results()]
+
+    whole = found()
+    monkeypatch.setattr(attended, "WEIGHTS_AT_ONCE", 0)
+    for weights_a_piece in (1, 100, 200):  # pieces of one, two and three texts
+        monkeypatch.setattr(attended, "WEIGHTS_A_PIECE", weights_a_piece)
+        for piece, wanted in zip(found(), whole, strict=True):
+            np.testing.assert_allclose(piece, wanted, atol=1e-6)
 
 
 def test_places_of_the_first_tokens_by_hand():

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tuner.models.layers.attended import attended
 from tuner.models.layers.dropout import Dropout
 
 __all__ = ["Block", "head_count", "sinusoids"]
@@ -53,9 +54,7 @@ class Block:
             self.attend(values), [batch, length, 3, self.n_heads, width // self.n_heads]
         )
         query, key, value = tf.unstack(tf.transpose(split, [2, 0, 3, 1, 4]))
-        scores = tf.matmul(query, key, transpose_b=True) / float(np.sqrt(width // self.n_heads))
-        weights = tf.nn.softmax(tf.where(mask[:, None, None] > 0, scores, -1e9))
-        together = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
+        together = tf.transpose(attended(query, key, value, mask), [0, 2, 1, 3])
         return self.combine(tf.reshape(together, [batch, length, width]))
 
 
