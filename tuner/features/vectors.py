@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import zipfile
 import zlib
@@ -23,6 +24,7 @@ __all__ = ["Coverage", "EmbeddingStart", "WordVectors", "read_vectors", "vectors
 _WORD_BYTES_MAX = 4096
 _FLOAT_BYTES = 4
 _HEADER_BYTES_MAX = 100
+_WIDTH_MAX = 100_000  # what claims more is damaged, and must not fill the memory
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,10 @@ Pairs = Iterator[tuple[str, npt.NDArray[np.float32]]]
 
 def _from_npz(path: Path, words: Container[str]) -> Pairs:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            raise DataError(f"{path}: must hold the arrays words and vectors; got one array.")
+        with loaded as arrays:
             missing = {"words", "vectors"} - set(arrays.files)
             if missing:
                 raise DataError(
@@ -177,7 +182,9 @@ def _from_npz(path: Path, words: Container[str]) -> Pairs:
             names, vectors = arrays["words"], arrays["vectors"]
     except (ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: not an .npz file of strings and numbers: {error}.") from error
-    if names.ndim != 1 or names.dtype.kind != "U" or vectors.ndim != 2 or not vectors.size:
+    is_right = names.ndim == 1 and names.dtype.kind == "U"
+    is_right = is_right and vectors.ndim == 2 and vectors.dtype.kind in "fiu" and vectors.size
+    if not is_right:
         raise DataError(
             f"{path}: words must be strings (n,) and vectors numbers (n, width); got "
             f"{names.dtype} {names.shape} and {vectors.dtype} {vectors.shape}."
@@ -190,17 +197,21 @@ def _from_npz(path: Path, words: Container[str]) -> Pairs:
 
 
 def _from_text(path: Path, words: Container[str]) -> Pairs:
-    width = 0
+    width = n_words = n_read = 0
     with _open(path) as file:
         for number, line in enumerate(file, start=1):
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
             cells = line.rstrip().split(b" ")
             if number == 1 and len(cells) == 2 and all(cell.isdigit() for cell in cells):
-                width = int(cells[1])
+                n_words, width = map(int, cells)
                 continue
             if len(cells) < 2:
                 if not line.strip():
                     continue
-                raise DataError(f"{path}, line {number}: must be a word and its numbers.")
+                raise DataError(
+                    f"{path}, line {number}: must be a word and its numbers, with blanks between."
+                )
             width = width or len(cells) - 1
             # A word may have blanks in it, so the numbers are counted from the end.
             if len(cells) <= width:
@@ -208,6 +219,7 @@ def _from_text(path: Path, words: Container[str]) -> Pairs:
                     f"{path}, line {number}: must have {width} numbers behind the word; got "
                     f"{len(cells) - 1}."
                 )
+            n_read += 1
             word = b" ".join(cells[:-width]).decode("utf-8", "replace")
             if word in words:
                 try:
@@ -217,6 +229,11 @@ def _from_text(path: Path, words: Container[str]) -> Pairs:
                         f"{path}, line {number}: must have {width} numbers behind the word "
                         f"{word!r}."
                     ) from error
+    if n_read < n_words:
+        raise DataError(
+            f"{path}: ends after {n_read:,} of the {n_words:,} words of its first line; "
+            "it is not whole."
+        )
 
 
 def _from_binary(path: Path, words: Container[str]) -> Pairs:
@@ -225,6 +242,8 @@ def _from_binary(path: Path, words: Container[str]) -> Pairs:
         if len(header) != 2 or not all(cell.isdigit() for cell in header):
             raise DataError(f"{path}: must begin with the number of words and the width.")
         n_words, width = map(int, header)
+        if not 0 < width <= _WIDTH_MAX:
+            raise DataError(f"{path}: a vector cannot have {width:,} numbers; it is damaged.")
         for number in range(1, n_words + 1):
             word = _word(file)
             raw = file.read(_FLOAT_BYTES * width)

@@ -87,9 +87,12 @@ def test_coverage_counts_the_tokens_of_train_without_pairs(tmp_path):
         ("a.vec", "2 2\n好 1.0 zwei\n".encode(), "line 2: must have 2 numbers behind the word"),
         ("a.vec", "好 1.0 nan\n".encode(), "'好' must have finite numbers"),
         ("a.vec", b"word\n", "line 1: must be a word and its numbers"),
+        ("a.vec", "3 2\n好 1 2\n差 1 2\n".encode(), "ends after 2 of the 3 words"),
         ("a.vec.gz", b"no archive", "cannot be read"),
         ("a.bin", b"some text\n", "must begin with the number of words"),
         ("a.bin", "2 2\n好 ".encode() + b"\0\0", "ends within vector 1 of 2"),
+        ("a.bin", b"2 99999999999999\nword 0000", "cannot have 99,999,999,999,999 numbers"),
+        ("a.bin", b"2 0\nword 0000", "cannot have 0 numbers"),
         ("a.npz", b"PK no archive", "not an .npz file"),
     ],
 )
@@ -113,12 +116,30 @@ def test_broken_file_is_one_line_that_names_the_place(tmp_path, name, content, w
         ),
         ({"words": np.array(["a"]), "vectors": np.ones((2, 2))}, "1 words, but 2 vectors"),
         ({"words": np.array([1, 2]), "vectors": np.ones((2, 2))}, "words must be strings"),
+        ({"words": np.array(["a"]), "vectors": np.ones((1, 2), complex)}, "vectors numbers"),
+        ({"words": np.array(["a"]), "vectors": np.array([["b", "c"]])}, "vectors numbers"),
         ({"words": np.array(["a", "b"], object), "vectors": np.ones((2, 2))}, "not an .npz file"),
     ],
 )
 def test_npz_with_other_arrays_is_refused(tmp_path, arrays, words):
     with pytest.raises(DataError, match=words):
         read_vectors(npz(tmp_path / "a.npz", **arrays), {"a"})
+
+
+def test_one_array_under_the_name_of_an_archive_is_refused(tmp_path):
+    with (tmp_path / "a.npz").open("wb") as file:
+        np.save(file, np.ones((2, 2)))
+
+    with pytest.raises(DataError, match=r"a\.npz: must hold the arrays words and vectors"):
+        vectors_width(tmp_path / "a.npz")
+
+
+def test_byte_order_mark_of_a_text_file_is_no_part_of_its_first_line(tmp_path):
+    path = tmp_path / "a.vec"
+    path.write_text("1 2\n好 1 2\n", encoding="utf-8-sig")
+
+    assert vectors_width(path) == 2
+    assert read_vectors(path, {"好"}).start(WORDS, TRAIN)[0].values.tolist() == [[1.0, 2.0]]
 
 
 def test_missing_file_is_named(tmp_path):
