@@ -39,6 +39,7 @@ from tuner.search.owner import claiming_owner
 from tuner.service import run_worker
 from tuner.service.versions import code_identity
 
+CUT = "select pg_terminate_backend(pid) from pg_stat_activity"
 QUICK = Endurance(beat_seconds=0.2, outage_seconds=20.0, grace_seconds=30.0)
 
 
@@ -120,6 +121,37 @@ def test_cut_connections_are_replaced(postgres, postgres_url, open_study):
     run(study, 2, before_epoch=cut)
 
     assert study.counts()["complete"] == 2
+
+
+@pytest.mark.parametrize("statement", [2, 9, 25, 60])
+def test_connections_cut_while_a_study_is_opened_or_joined_are_replaced(
+    postgres, postgres_url, tmp_path, statement
+):
+    n_statements, cuts = 0, []
+
+    def cut(*_):
+        nonlocal n_statements
+        n_statements += 1
+        if n_statements == statement:
+            name = sqlalchemy.make_url(postgres_url).database
+            cuts.append(postgres.psql(f"{CUT} where datname = '{name}'"))
+
+    settings = load_settings(overrides=[("pruner.name", "none")])
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", cut)
+    try:
+        with closing(Search(settings, fingerprint="f", storage_url=postgres_url, study_name="s",
+                            endurance=QUICK)) as study:  # fmt: skip
+            study.set_terms(StudyTerms(1, "database", "0" * 64, code_identity()))
+        n_statements = 0
+        n_run = run_worker(
+            postgres_url, output=tmp_path, progress=lambda *_: Quiet(), endurance=QUICK,
+            trainer=lambda *_: run_fake,
+        )  # fmt: skip
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", cut)
+
+    assert len(cuts) == 2
+    assert n_run == 1
 
 
 def test_read_that_loses_its_connection_shows_no_page_of_sql(tmp_path, open_study):

@@ -50,17 +50,21 @@ def advisory_lock(
         Does an operation again while another process has the lock.
     """
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-    with engine.connect() as connection:
 
-        def take() -> None:
-            try:
-                connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:n)"), {"n": number})
-            except DBAPIError:
-                connection.rollback()
-                raise
+    def take() -> sqlalchemy.Connection:
+        connection = engine.connect()
+        try:
+            connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:n)"), {"n": number})
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
-        enduring(take)
+    with enduring(take) as connection:
         try:
             yield
         finally:
-            connection.execute(sqlalchemy.text("SELECT pg_advisory_unlock(:n)"), {"n": number})
+            try:
+                connection.execute(sqlalchemy.text("SELECT pg_advisory_unlock(:n)"), {"n": number})
+            except DBAPIError:
+                connection.invalidate()  # the lock goes with its session

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from tuner.config import did_you_mean
 from tuner.errors import ConfigError
-from tuner.records import TrialRecord
+from tuner.records import StopRequested, TrialRecord
 from tuner.search.ending_note import read_ending
 from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
@@ -81,15 +81,19 @@ def read_trials(storage_url: str, study_name: str) -> list[TrialRecord]:
         return _load(storage, study_name)[1]
 
 
-def open_studies(storage_url: str) -> list[str]:
+def open_studies(
+    storage_url: str, *, wait_seconds: float = 0.0, check: StopRequested = lambda: None
+) -> list[str]:
     """Give the studies that still need trials, by the terms of their starters.
+
+    A database that goes away meanwhile is waited for as `open_storage` says.
 
     Raises
     ------
     ConfigError, StorageError
         See `open_storage`.
     """
-    with _read(storage_url) as storage:
+    with _read(storage_url, wait_seconds=wait_seconds, check=check) as storage:
         found = []
         for study in storage.get_all_studies():
             terms = read_terms(study.user_attrs)
@@ -101,9 +105,11 @@ def open_studies(storage_url: str) -> list[str]:
 
 
 @contextmanager
-def _read(storage_url: str) -> Iterator[EnduringStorage]:
+def _read(
+    storage_url: str, *, wait_seconds: float = 0.0, check: StopRequested = lambda: None
+) -> Iterator[EnduringStorage]:
     with storage_errors(storage_url):
-        storage = open_storage(storage_url, create=False)
+        storage = open_storage(storage_url, create=False, wait_seconds=wait_seconds, check=check)
         try:
             yield storage
         finally:

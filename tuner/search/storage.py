@@ -75,7 +75,13 @@ def storage_errors(url: str) -> Iterator[None]:
         raise
 
 
-def open_storage(url: str, *, create: bool) -> EnduringStorage:
+def open_storage(
+    url: str,
+    *,
+    create: bool,
+    wait_seconds: float = 0.0,
+    check: Callable[[], None] = lambda: None,
+) -> EnduringStorage:
     """Open the storage, creating file and tables where wanted.
 
     Parameters
@@ -85,6 +91,11 @@ def open_storage(url: str, *, create: bool) -> EnduringStorage:
     create
         False opens for reading: a SQLite file is not written to, and a database without
         Optuna's tables is refused.
+    wait_seconds
+        How long a database is waited for that goes away while it is opened.
+    check
+        Called while waiting, and from then on whenever the storage waits; what it raises ends
+        the wait.
 
     Raises
     ------
@@ -92,11 +103,22 @@ def open_storage(url: str, *, create: bool) -> EnduringStorage:
         See `parse_url` and `storage_errors`.
     """
     parsed = parse_url(url)
-    if not create:
-        return _open_existing(parsed, url, for_writing=False)
+
+    def opened() -> EnduringStorage:
+        return _create(parsed, url) if create else _open_existing(parsed, url, for_writing=False)
+
+    with storage_errors(url):
+        storage = (
+            endure(opened, limit_seconds=wait_seconds, check=check) if wait_seconds else opened()
+        )
+    storage.heed(check)
+    return storage
+
+
+def _create(parsed: URL, url: str) -> EnduringStorage:
     if parsed.drivername == "sqlite":
         prepare_file(Path(str(parsed.database)), url)
-    with storage_errors(url), lock_of_creators(parsed):
+    with lock_of_creators(parsed):
         _refuse_foreign_tables(parsed, url)
         storage = _connect(parsed, _engine_arguments(parsed), create=True)
     if parsed.drivername == "sqlite":
@@ -167,15 +189,14 @@ def _connect(parsed: URL, arguments: dict[str, Any], *, create: bool) -> Endurin
 def _open_existing(parsed: URL, url: str, *, for_writing: bool) -> EnduringStorage:
     """Open a storage that must hold studies already; its schema is left as it is."""
     if parsed.drivername != "sqlite":
-        with storage_errors(url):
-            arguments = _engine_arguments(parsed)
-            engine = sqlalchemy.create_engine(parsed, **arguments)
-            try:
-                tables = set(sqlalchemy.inspect(engine).get_table_names())
-            finally:
-                engine.dispose()
-            _refuse_without_studies(tables, url)
-            return _connect(parsed, arguments, create=False)
+        arguments = _engine_arguments(parsed)
+        engine = sqlalchemy.create_engine(parsed, **arguments)
+        try:
+            tables = set(sqlalchemy.inspect(engine).get_table_names())
+        finally:
+            engine.dispose()
+        _refuse_without_studies(tables, url)
+        return _connect(parsed, arguments, create=False)
     path = Path(str(parsed.database))
     if not path.is_file():
         raise ConfigError(f"--storage {mask(url)}: there is no such file.")
@@ -183,12 +204,10 @@ def _open_existing(parsed: URL, url: str, *, for_writing: bool) -> EnduringStora
     address, tables = readable_address(path, url)
     _refuse_without_studies(tables, url)
     if for_writing and is_writable(path):
-        with storage_errors(url):
-            storage = _connect(parsed, _engine_arguments(parsed), create=False)
+        storage = _connect(parsed, _engine_arguments(parsed), create=False)
         harden_sqlite(storage.engine, path, mask(url))
         return storage
-    with storage_errors(url):
-        return _connect(parsed, {"creator": lambda: connect_reader(address)}, create=False)
+    return _connect(parsed, {"creator": lambda: connect_reader(address)}, create=False)
 
 
 def _refuse_without_studies(tables: set[str], url: str) -> None:
@@ -232,7 +251,8 @@ def cached_storage(url: str) -> Iterator[BaseStorage]:
     A visitor waits for a few seconds only where the database is away. It may write what its user
     asks for (notes, deletions) where the file can be written.
     """
-    storage = _open_existing(parse_url(url), url, for_writing=True)
+    with storage_errors(url):
+        storage = _open_existing(parse_url(url), url, for_writing=True)
     storage.endurance = replace(storage.endurance, outage_seconds=VISITOR_SECONDS)
     try:
         yield optuna.storages.get_storage(storage)

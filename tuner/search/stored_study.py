@@ -48,6 +48,8 @@ class StoredStudy:
         Name in the storage.
     endurance
         How long the database may be away, and a worker without a beat.
+    stop_requested
+        Ends the wait for a database that is away; `heed` puts another one in its place.
 
     Attributes
     ----------
@@ -63,14 +65,21 @@ class StoredStudy:
         storage_url: str,
         study_name: str,
         endurance: Endurance | None = None,
+        stop_requested: StopRequested = lambda: None,
     ) -> None:
+        endurance = endurance or Endurance()
         self.settings = settings
         self.fingerprint = fingerprint
         self.study_name = study_name
         self.checkpoints = checkpoint_digests(settings)
         self._finished: dict[int, TrialRecord] = {}
-        self._storage: EnduringStorage = open_storage(storage_url, create=True)
-        self._storage.endurance = endurance or Endurance()
+        self._storage: EnduringStorage = open_storage(
+            storage_url,
+            create=True,
+            wait_seconds=endurance.outage_seconds,
+            check=stop_requested,
+        )
+        self._storage.endurance = endurance
         try:
             self._create(study_name, fingerprint)
         except BaseException:
@@ -93,7 +102,12 @@ class StoredStudy:
 
     @classmethod
     def join(
-        cls, storage_url: str, study_name: str, *, endurance: Endurance | None = None
+        cls,
+        storage_url: str,
+        study_name: str,
+        *,
+        endurance: Endurance | None = None,
+        stop_requested: StopRequested = lambda: None,
     ) -> Self:
         """Open a study that is there, with the settings it was made with.
 
@@ -103,7 +117,13 @@ class StoredStudy:
             If there is no such study, it was not made by tuner, or this version of tuner does not
             read its settings as they were meant.
         """
-        storage = open_storage(storage_url, create=False)
+        endurance = endurance or Endurance()
+        storage = open_storage(
+            storage_url,
+            create=False,
+            wait_seconds=endurance.outage_seconds,
+            check=stop_requested,
+        )
         try:
             check_known(storage, study_name)
             study_id = storage.get_study_id_from_name(study_name)
@@ -116,6 +136,7 @@ class StoredStudy:
             storage_url=storage_url,
             study_name=study_name,
             endurance=endurance,
+            stop_requested=stop_requested,
         )
 
     def heed(self, stop_requested: StopRequested) -> None:

@@ -57,6 +57,7 @@ class Search(StoredStudy):
         storage_url: str,
         study_name: str,
         endurance: Endurance | None = None,
+        stop_requested: StopRequested = lambda: None,
     ) -> None:
         self.about: Mapping[str, Any] = {}
         # Before the storage is opened: a space that cannot be searched leaves nothing in it.
@@ -71,6 +72,7 @@ class Search(StoredStudy):
             storage_url=storage_url,
             study_name=study_name,
             endurance=endurance,
+            stop_requested=stop_requested,
         )
 
     def run(

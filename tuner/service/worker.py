@@ -109,7 +109,7 @@ def run_worker(
     storage_wait_seconds
         How long a database that is away is waited for when a study is looked for or joined.
     endurance
-        See `Endurance`; None for the defaults. It holds from the joining on.
+        See `Endurance`; None for the defaults.
     trainer
         Gives what runs a configuration of a study; None for the real pipeline.
     checkpoint_seconds
@@ -146,7 +146,7 @@ def run_worker(
             else:
                 if not waits:
                     answers()
-                names = _open_studies(storage_url, waits)
+                names = _open_studies(storage_url, waits, storage_wait_seconds, stop_requested)
             has_run = False
             is_needed = False
             for name in names:
@@ -191,13 +191,16 @@ def run_worker(
                 return n_run
 
 
-def _open_studies(storage_url: str, waits: bool) -> list[str]:
+def _open_studies(
+    storage_url: str, waits: bool, storage_wait_seconds: float, stop_requested: StopRequested
+) -> list[str]:
     """Give the studies that need trials.
 
     A worker that waits may be there before the first study, and stays while the storage is away.
     """
     try:
-        return open_studies(storage_url)
+        wait_seconds = 0.0 if waits else storage_wait_seconds
+        return open_studies(storage_url, wait_seconds=wait_seconds, check=stop_requested)
     except (ConfigError, StorageError) as error:
         if not waits:
             raise
@@ -216,7 +219,7 @@ def _join(
     checkpoint_seconds: float,
     stop_requested: StopRequested,
 ) -> _Joined:
-    search = Search.join(storage_url, name, endurance=endurance)
+    search = Search.join(storage_url, name, endurance=endurance, stop_requested=stop_requested)
     try:
         terms = _wait_for_terms(search, stop_requested)
         _check_code(name, terms)
