@@ -60,9 +60,12 @@ def write_csv(path: Path, rows: list[tuple[str, str]]) -> Path:
 @pytest.fixture(autouse=True)
 def _log_as_it_was() -> Iterator[None]:
     """A command that runs in the tests' own process sets the log up; the next one has its own."""
-    logger = logging.getLogger("tuner")
+    logger, root = logging.getLogger("tuner"), logging.getLogger()
     before = list(logger.handlers), logger.level, logger.propagate
+    of_libraries = list(root.handlers)
     yield
+    logging.captureWarnings(False)
+    root.handlers[:] = of_libraries
     logger.handlers[:], logger.propagate = before[0], before[2]
     logger.setLevel(before[1])
 

@@ -57,10 +57,24 @@ def log_to_stderr(*, verbose: bool, quiet: bool, log_format: str = "text") -> No
     if log_format == "json":
         handler.setFormatter(_json_formatter())
         setattr(handler, TAKES_ALL, True)
+        _take_what_libraries_say(handler.formatter)
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     handler.addFilter(lambda record: not getattr(record, FILE_ONLY, False))
     logger.addHandler(handler)
+
+
+def _take_what_libraries_say(formatter: logging.Formatter | None) -> None:
+    """Let warnings and log lines that are not the product's be JSON too."""
+    logging.captureWarnings(True)
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if isinstance(handler, _CurrentStderr):
+            root.removeHandler(handler)
+    handler = _CurrentStderr()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(formatter)
+    root.addHandler(handler)
 
 
 def _json_formatter() -> logging.Formatter:

@@ -7,6 +7,7 @@ import io
 import logging
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -87,6 +88,7 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
         )
         return result if isinstance(result, int) else 0
     except click.UsageError as error:
+        _log_as_asked(sys.argv[1:] if arguments is None else arguments)
         say(f"error: {_one_line(error.format_message())}", level=logging.ERROR)
         return 2
     except click.ClickException as error:
@@ -116,6 +118,16 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
             level=logging.ERROR,
         )
         return 1
+
+
+def _log_as_asked(arguments: Sequence[str]) -> None:
+    """Let the log be JSON where the options were not read because one of them is unknown."""
+    words = [*arguments, ""]
+    asked = ("--log-format", "json")
+    if "--log-format=json" in words or asked in pairwise(words):
+        from tuner.cli.logs import log_to_stderr
+
+        log_to_stderr(verbose=False, quiet=False, log_format="json")
 
 
 def _write_what_cannot_be_encoded_as_escapes() -> None:

@@ -177,6 +177,9 @@ def _engine_arguments(parsed: URL) -> dict[str, Any]:
 
 def _connect(parsed: URL, arguments: dict[str, Any], *, create: bool) -> EnduringStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # To whoever takes the log of libraries, in the format that was asked for.
+    optuna.logging.disable_default_handler()
+    optuna.logging.enable_propagation()
     # A read that loses its connection is told there as a page of SQL. `endure` says it in a line.
     logging.getLogger("optuna.storages._rdb.storage").setLevel(logging.ERROR)
     rendered = parsed.render_as_string(hide_password=False)
