@@ -201,7 +201,7 @@ def test_studies_that_need_trials_are_found_without_reading_their_trials(url, mo
 
     monkeypatch.setattr(EnduringStorage, "_get_trials", read)
 
-    assert open_studies(url) == ["open"]
+    assert list(open_studies(url)) == ["open"]
 
 
 def test_study_made_by_another_program_is_left_alone(url):

@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import numpy as np
+import optuna
 import pytest
 
 from tests.conftest import SMALL, command, environment, make_rows, run_tuner, write_csv
@@ -172,12 +173,16 @@ def test_grown_study_continues_and_warns_that_the_test_has_been_read(finished, t
     folder, _ = finished
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
+    study = optuna.load_study(study_name="s", storage=f"sqlite:///{copy}/runs/tuner.db")
+    study.set_user_attr("terms:code", {"tuner": "0.0.1"})
     result = run_tuner("optimize", "--data", str(copy / "reviews.csv"), "--trials", "6", *SMALL,
                        "--study-name", "s", "--json", cwd=copy)  # fmt: skip
 
     best = json.loads(result.stdout)
     assert best["trials"]["complete"] == 6
     assert "has been read once" in result.stderr
+    assert "of other code: jieba is None there" in result.stderr
+    assert "tuner is 0.0.1 there, 0.1.0 here; scores of both may not compare" in result.stderr
     assert best["test"]["reads"] in (1, 2)
 
 

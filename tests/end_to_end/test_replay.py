@@ -140,3 +140,9 @@ def test_trial_that_failed_fails_again_with_the_same_words(record):
 
     assert result.returncode == 0, result.stdout
     assert "it fails now with the same words" in result.stdout
+
+
+def test_other_code_of_that_trial_is_named_though_its_study_went_on_with_this_one(record):
+    result = replay(record(TrialState.PRUNED, epochs=1, about={"source": "0" * 12}), 2)
+
+    assert "drift: source was 000000000000, is" in result.stdout

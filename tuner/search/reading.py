@@ -20,7 +20,7 @@ from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
 from tuner.search.ranking import best_trial
 from tuner.search.storage import close_storage, open_storage, storage_errors
-from tuner.search.terms import read_terms
+from tuner.search.terms import StudyTerms, read_terms
 from tuner.search.transactions import Beat
 
 __all__ = [
@@ -83,8 +83,8 @@ def read_trials(storage_url: str, study_name: str) -> list[TrialRecord]:
 
 def open_studies(
     storage_url: str, *, wait_seconds: float = 0.0, check: StopRequested = lambda: None
-) -> list[str]:
-    """Give the studies that still need trials, by the terms of their starters.
+) -> dict[str, StudyTerms]:
+    """Give the studies that still need trials by name, with the terms of their starters.
 
     A database that goes away meanwhile is waited for as `open_storage` says.
 
@@ -94,13 +94,13 @@ def open_studies(
         See `open_storage`.
     """
     with _read(storage_url, wait_seconds=wait_seconds, check=check) as storage:
-        found = []
+        found = {}
         for study in storage.get_all_studies():
             terms = read_terms(study.user_attrs)
             if terms is None or terms.closed:
                 continue
             if storage.count_trials(study._study_id, _FINISHED) < terms.total:
-                found.append(study.study_name)
+                found[study.study_name] = terms
         return found
 
 

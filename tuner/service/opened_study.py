@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from tuner.cores import cores
 from tuner.persist import Cache, read_parts
 from tuner.pipeline import Pipeline
@@ -12,10 +14,12 @@ from tuner.service.plan import StudyPlan
 from tuner.service.results import Results
 from tuner.service.shared_files import share_files
 from tuner.service.shared_parts import parts_digest, share_parts
-from tuner.service.versions import code_identity, versions
+from tuner.service.versions import code_differences, code_identity, versions
 from tuner.service.weights import study_blobs
 
 __all__ = ["open_results", "open_search"]
+
+_log = logging.getLogger(__name__)
 
 
 def open_search(plan: StudyPlan) -> Search:
@@ -64,6 +68,13 @@ def _open_to_workers(
     if terms.blobs == "database":
         share_parts(parts, search.table_blobs())
         share_files(search.contents, search.table_blobs())
-    search.about = versions()
+    if before is not None and counts["finished"]:
+        found = code_differences(before.code)
+        if found:
+            _log.warning(
+                "the trials so far are of other code: %s; scores of both may not compare",
+                "; ".join(found),
+            )
+    search.about = {**versions(), **code_identity()}
     search.set_terms(terms)
     return terms

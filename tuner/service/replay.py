@@ -250,9 +250,11 @@ def _compared(
 def _drift(terms: StudyTerms, trial: TrialRecord) -> tuple[str, ...]:
     about = trial.attributes.get("about", {})
     now = {**versions(), **code_identity()}
-    then = {**terms.code, **{name: str(about[name]) for name in _SAME_BITS if name in about}}
+    named = (*terms.code, *_SAME_BITS)
+    # What the trial noted itself comes first: its study may have gone on with other code.
+    then = {**terms.code, **{name: str(about[name]) for name in named if name in about}}
     return tuple(
         f"{name} was {then.get(name, 'not recorded')}, is {now[name]}"
-        for name in (*terms.code, *_SAME_BITS)
+        for name in named
         if then.get(name) != now.get(name)
     )

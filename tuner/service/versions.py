@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +13,7 @@ import tuner
 from tuner import __version__
 from tuner.cores import cores, threads
 
-__all__ = ["code_identity", "versions"]
+__all__ = ["code_differences", "code_identity", "versions"]
 
 # What decides the numbers of a trial.
 _DECISIVE = ("optuna", "tensorflow", "keras", "numpy", "jieba")
@@ -66,6 +67,16 @@ def code_identity() -> dict[str, str]:
         "source": _source_digest(),
         **{package: found[package] for package in _DECISIVE},
     }
+
+
+def code_differences(there: Mapping[str, str]) -> list[str]:
+    """Name what of another `code_identity` is not so here."""
+    here = code_identity()
+    return [
+        f"{part} is {there.get(part)} there, {here.get(part)} here"
+        for part in sorted({*there, *here})
+        if there.get(part) != here.get(part)
+    ]
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +29,7 @@ from tuner.search.objective import RunTrial
 from tuner.service.runners import MakeRunner, runners
 from tuner.service.shared_files import find_files
 from tuner.service.shared_parts import find_parts
-from tuner.service.versions import code_identity, versions
+from tuner.service.versions import code_differences, code_identity, versions
 from tuner.service.weights import CHECKPOINT_SECONDS, BlobTrials, study_blobs
 
 __all__ = ["run_worker"]
@@ -62,6 +62,8 @@ class _Joined:
 
     def run_one(self, progress: Progress, stop_requested: StopRequested) -> bool:
         terms = self.search.terms() or self.terms
+        if terms.code != self.terms.code:  # its starter was another version this time
+            _check_code(self.search.study_name, terms)
         check_failures(self.search.trials())
         self.store.n_kept = terms.weights_kept
         has_run = self.search.run_one(
@@ -75,6 +77,14 @@ class _Joined:
             direction = self.search.settings.direction
             self.store.drop_weights(self.search.trials(), direction)
         return has_run
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why a study is left to others, until its starter offers it on other terms."""
+
+    error: Exception
+    offer: StudyTerms | None
 
 
 def run_worker(
@@ -132,7 +142,7 @@ def run_worker(
     n_run = 0
     joined: dict[str, _Joined] = {}
     watchers: dict[str, Progress] = {}
-    refused: dict[str, Exception] = {}
+    refused: dict[str, _Refusal] = {}
     parse_url(storage_url)
     answers = partial(
         probe_storage, storage_url, wait_seconds=storage_wait_seconds, check=stop_requested
@@ -142,15 +152,15 @@ def run_worker(
         while True:
             stop_requested()
             if study_name is not None:
-                names = [study_name]
+                offered: Mapping[str, StudyTerms | None] = {study_name: None}
             else:
                 if not waits:
                     answers()
-                names = _open_studies(storage_url, waits, storage_wait_seconds, stop_requested)
+                offered = _open_studies(storage_url, waits, storage_wait_seconds, stop_requested)
             has_run = False
             is_needed = False
-            for name in names:
-                if name in refused:
+            for name, offer in offered.items():
+                if name in refused and refused[name].offer == offer:
                     continue
                 try:
                     if name not in joined:
@@ -178,7 +188,7 @@ def run_worker(
                     if study_name is not None:
                         raise
                     _log.warning("study %s is left to others: %s", name, error)
-                    refused[name] = error
+                    refused[name] = _Refusal(error, offer)
             if has_run:
                 continue
             if is_needed:
@@ -186,15 +196,15 @@ def run_worker(
             elif waits:
                 time.sleep(_POLL_SECONDS)
             elif refused and not n_run:
-                raise next(iter(refused.values()))
+                raise next(iter(refused.values())).error
             else:
                 return n_run
 
 
 def _open_studies(
     storage_url: str, waits: bool, storage_wait_seconds: float, stop_requested: StopRequested
-) -> list[str]:
-    """Give the studies that need trials.
+) -> Mapping[str, StudyTerms]:
+    """Give the studies that need trials, with their terms.
 
     A worker that waits may be there before the first study, and stays while the storage is away.
     """
@@ -205,7 +215,7 @@ def _open_studies(
         if not waits:
             raise
         _log.info("waiting for a study: %s", error)
-        return []
+        return {}
 
 
 def _join(
@@ -236,7 +246,7 @@ def _join(
             run_trial: RunTrial = make_runner(recipe, recipe.make)
         else:
             run_trial = trainer(search, terms, output)
-        search.about = versions()
+        search.about = {**versions(), **code_identity()}
     except BaseException:
         search.close()
         raise
@@ -260,11 +270,6 @@ def _wait_for_terms(search: Search, stop_requested: StopRequested) -> StudyTerms
 
 
 def _check_code(name: str, terms: StudyTerms) -> None:
-    here = code_identity()
-    found = [
-        f"{part} is {terms.code.get(part)} there, {here.get(part)} here"
-        for part in sorted({*terms.code, *here})
-        if terms.code.get(part) != here.get(part)
-    ]
+    found = code_differences(terms.code)
     if found:
         raise ConfigError(f"--study-name {name!r} is run by other code: {'; '.join(found)}.")

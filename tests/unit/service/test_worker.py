@@ -1,0 +1,77 @@
+"""A worker and what it is offered: studies of other code, and of the right one later."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from tests.fake_trainer import Quiet, run_fake
+from tuner.config import load_settings
+from tuner.errors import ConfigError, Interrupted
+from tuner.search import Search, StudyTerms
+from tuner.service import run_worker, worker
+from tuner.service.versions import code_identity
+
+OTHER = {**code_identity(), "tuner": "0.0.1"}
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(worker, "_POLL_SECONDS", 0.01)
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path / 'study.db'}"
+
+
+@pytest.fixture
+def study(url):
+    settings = load_settings(overrides=[("pruner.name", "none")])
+    with closing(Search(settings, fingerprint="f", storage_url=url, study_name="s")) as study:
+        yield study
+
+
+def terms(code, *, total=3):
+    return StudyTerms(total, "database", "0" * 64, code)
+
+
+def work(url, folder, **given):
+    return run_worker(
+        url, output=folder, progress=lambda *_: Quiet(), trainer=lambda *_: run_fake, **given
+    )
+
+
+def test_study_that_was_refused_is_served_when_the_right_code_offers_it(
+    url, study, tmp_path, caplog
+):
+    study.set_terms(terms(OTHER))
+    n_looks = 0
+
+    def stop():
+        nonlocal n_looks
+        n_looks += 1
+        if "study s is left to others" in caplog.text and study.terms().code == OTHER:
+            study.set_terms(terms(code_identity()))
+        if study.counts()["finished"] == 3:
+            raise Interrupted(15)
+        assert n_looks < 500, "it was not served again"
+
+    with pytest.raises(Interrupted):
+        work(url, tmp_path, waits=True, stop_requested=stop)
+
+    assert caplog.text.count("is left to others") == 1
+
+
+def test_worker_ends_when_its_study_is_taken_over_by_other_code(url, study, tmp_path):
+    study.set_terms(terms(code_identity()))
+
+    def stop():
+        if study.counts()["finished"] == 1:
+            study.set_terms(terms(OTHER))
+
+    with pytest.raises(ConfigError, match=r"is run by other code: tuner is 0\.0\.1 there"):
+        work(url, tmp_path, study_name="s", stop_requested=stop)
+
+    assert study.counts()["finished"] == 1
