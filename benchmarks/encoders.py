@@ -282,10 +282,12 @@ def timed(run, settings: Settings, data: EncoderData) -> dict:
     return {"seconds": time.perf_counter() - started, "accuracy": accuracy}
 
 
-def measure_side(run, backbone: str, arguments, *, fine_tune_epochs: int, cell: list) -> dict:
+def measure_side(
+    run, backbone: str, arguments, *, fine_tune_epochs: int, precision: str, cell: list
+) -> dict:
     number, depth, cache = cell
     settings = settings_for(
-        backbone, arguments.tokens, fine_tune_epochs=fine_tune_epochs,
+        backbone, arguments.tokens, fine_tune_epochs=fine_tune_epochs, precision=precision,
         learning_rate=0.001 * (1 + number % 5), encoder_learning_rate=2e-5 * (1 + number % 3),
     )  # fmt: skip
     model = settings.model.model_copy(update={"frozen_depth": depth})
@@ -303,7 +305,10 @@ def compare(name: str, backbone: str, arguments, cells: Cells, *, fine_tune_epoc
         depths = [n_groups] * n
     cache = Cache(Path(arguments.cache))
     shape = [arguments.rows, arguments.tokens]
-    found: dict[str, list[float]] = {"plain": [], "ours": []}
+    precision = arguments.precision
+    ours = "ours" if precision == "float32" else f"ours {precision}"
+    sides = {"plain": (run_plain, "float32"), ours: (run_ours, precision)}
+    found: dict[str, list[float]] = {side: [] for side in sides}
     # The prefix is part of neither side's trials; what it costs once is a cell of its own.
     warm = settings_for(backbone, arguments.tokens, epochs=1, fine_tune_epochs=1)
     for depth in sorted(set(depths)) if fine_tune_epochs else []:
@@ -316,19 +321,20 @@ def compare(name: str, backbone: str, arguments, cells: Cells, *, fine_tune_epoc
             ),
         )  # fmt: skip
     for number, depth in enumerate(depths):
-        for side, run in (("plain", run_plain), ("ours", run_ours)):
+        for side, (run, its_precision) in sides.items():
             row = cells.measure(
                 [name, backbone, *shape, side, number, depth],
-                lambda run=run, number=number, depth=depth: measure_side(
+                lambda run=run, number=number, depth=depth, precision=its_precision: measure_side(
                     run, backbone, arguments, fine_tune_epochs=fine_tune_epochs,
-                    cell=[number, depth, cache],
+                    precision=precision, cell=[number, depth, cache],
                 ),
             )  # fmt: skip
             found[side].append(row["seconds"])
-    ratios = [a / b for a, b in zip(found["plain"], found["ours"], strict=True)]
+    plain, mine = found["plain"], found[ours]
+    ratios = [a / b for a, b in zip(plain, mine, strict=True)]
     print(
-        f"{name} {backbone}: plain {sum(found['plain']):.1f} s, ours {sum(found['ours']):.1f} s, "
-        f"ratio {sum(found['plain']) / sum(found['ours']):.1f}; "
+        f"{name} {backbone}: plain {sum(plain):.1f} s, {ours} {sum(mine):.1f} s, "
+        f"ratio {sum(plain) / sum(mine):.1f}; "
         f"median of the ratios {statistics.median(ratios):.1f}"
     )
 
@@ -377,7 +383,9 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--configurations", type=int, default=10)
     parser.add_argument("--trials", type=int, default=20)
-    parser.add_argument("--precision", default="float32")
+    parser.add_argument(
+        "--precision", default="float32", help="of our side; the plain loop's is float32"
+    )
     parser.add_argument("--cache", default=str(Path(tempfile.gettempdir()) / "tuner-encoders"))
     arguments = parser.parse_args()
     cells = Cells(arguments.output)
