@@ -4,8 +4,9 @@
 
 Every finished cell is a line of OUTPUT; a second call goes on where the first one stopped. The
 plain loop is what one writes with KerasHub and Keras: for every configuration a fresh model from
-the same weights, five epochs with the encoder frozen, three with the lowest groups frozen, no
-cache. Both sides get the same rows, pieces, batches, epochs and rates, in turns, in one process.
+the same weights, five epochs with the encoder frozen, three with the lowest groups frozen, the
+best epoch by validation kept, no cache. Both sides get the same rows, pieces, batches, epochs and
+rates, in turns, in one process.
 """
 
 from __future__ import annotations
@@ -214,8 +215,9 @@ def keras_hub_backbone(checkpoint, words: np.ndarray):
 
 
 def run_plain(settings: Settings, data: EncoderData) -> float:
-    """Run one configuration as the plain loop does, and give its validation accuracy."""
+    """Run one configuration as the plain loop does, and give its selection macro-F1."""
     import keras
+    from best_weights import BestWeights, macro_f1
 
     keras.backend.clear_session()
     training, texts = settings.training, data.texts
@@ -241,13 +243,14 @@ def run_plain(settings: Settings, data: EncoderData) -> float:
         model.compile(
             keras.optimizers.Adam(rate),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
         )
         model.fit(
             inputs(data.train), data.train.labels, batch_size=batch_size, epochs=epochs,
-            validation_data=(inputs(data.validation), data.validation.labels), verbose=0,
+            callbacks=[best], verbose=0,
         )  # fmt: skip
+        model.set_weights(best.weights)
 
+    best = BestWeights(model, inputs(data.validation), data.validation.labels)
     backbone.trainable = False
     fit(training.learning_rate, training.epochs, training.batch_size)
     if training.fine_tune_epochs:
@@ -263,9 +266,7 @@ def run_plain(settings: Settings, data: EncoderData) -> float:
             training.fine_tune_epochs,
             training.encoder_batch_size,
         )
-    return float(model.evaluate(
-        inputs(data.selection), data.selection.labels, verbose=0, return_dict=True
-    )["accuracy"])  # fmt: skip
+    return macro_f1(model, inputs(data.selection), data.selection.labels)
 
 
 def run_ours(settings: Settings, data: EncoderData) -> float:
@@ -273,13 +274,13 @@ def run_ours(settings: Settings, data: EncoderData) -> float:
         settings, data, seeds=TrialSeeds(1, 2, 3), report=lambda **_: None,
         stop_requested=lambda: None,
     )  # fmt: skip
-    return outcome.selection.accuracy
+    return outcome.selection.macro_f1
 
 
 def timed(run, settings: Settings, data: EncoderData) -> dict:
     started = time.perf_counter()
-    accuracy = run(settings, data)
-    return {"seconds": time.perf_counter() - started, "accuracy": accuracy}
+    macro_f1 = run(settings, data)
+    return {"seconds": time.perf_counter() - started, "macro_f1": macro_f1}
 
 
 def measure_side(
@@ -309,6 +310,7 @@ def compare(name: str, backbone: str, arguments, cells: Cells, *, fine_tune_epoc
     ours = "ours" if precision == "float32" else f"ours {precision}"
     sides = {"plain": (run_plain, "float32"), ours: (run_ours, precision)}
     found: dict[str, list[float]] = {side: [] for side in sides}
+    scores: dict[str, list[float]] = {side: [] for side in sides}
     # The prefix is part of neither side's trials; what it costs once is a cell of its own.
     warm = settings_for(backbone, arguments.tokens, epochs=1, fine_tune_epochs=1)
     for depth in sorted(set(depths)) if fine_tune_epochs else []:
@@ -330,12 +332,15 @@ def compare(name: str, backbone: str, arguments, cells: Cells, *, fine_tune_epoc
                 ),
             )  # fmt: skip
             found[side].append(row["seconds"])
+            scores[side].append(row["macro_f1"])
     plain, mine = found["plain"], found[ours]
     ratios = [a / b for a, b in zip(plain, mine, strict=True)]
     print(
         f"{name} {backbone}: plain {sum(plain):.1f} s, {ours} {sum(mine):.1f} s, "
         f"ratio {sum(plain) / sum(mine):.1f}; "
-        f"median of the ratios {statistics.median(ratios):.1f}"
+        f"median of the ratios {statistics.median(ratios):.1f}; "
+        f"mean macro-F1: plain {statistics.fmean(scores['plain']):.3f}, "
+        f"{ours} {statistics.fmean(scores[ours]):.3f}"
     )
 
 

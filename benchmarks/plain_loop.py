@@ -23,9 +23,9 @@ from typing import Any
 import keras
 import numpy as np
 import optuna
+from best_weights import BestWeights, macro_f1
 from plain_networks import NETWORKS, build
 from side_by_side import QUIET, Bench, Lines, TunerLoop, machine, median, open_bench
-from sklearn.metrics import f1_score
 
 from tuner.config import apply_params
 
@@ -65,7 +65,7 @@ class PlainLoop:
         keras.backend.clear_session()
         keras.utils.set_random_seed(trial.number)
         model = build(settings, *self._sizes)
-        best = _Best(model, self._x["validation"], self._y["validation"])
+        best = BestWeights(model, self._x["validation"], self._y["validation"])
         training = settings.training
         self._fit(model, training.learning_rate, training.epochs, training.batch_size, best)
         model.set_weights(best.weights)
@@ -77,7 +77,9 @@ class PlainLoop:
         model.set_weights(best.weights)
         return macro_f1(model, self._x["selection"], self._y["selection"])
 
-    def _fit(self, model: Any, rate: float, epochs: int, batch_size: int, best: _Best) -> None:
+    def _fit(
+        self, model: Any, rate: float, epochs: int, batch_size: int, best: BestWeights
+    ) -> None:
         steps = epochs * -(-len(self._y["train"]) // batch_size)
         schedule = keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
         model.compile(
@@ -90,28 +92,6 @@ class PlainLoop:
         )  # fmt: skip
         # The first epoch of a fit traces and compiles: all are taken as long as the others.
         self.training_seconds += epochs * statistics.median(best.seconds[-epochs:][1:])
-
-
-def macro_f1(model: Any, x: Any, y: Any) -> float:
-    predicted = model.predict(x, batch_size=256, verbose=0).argmax(axis=1)
-    return float(f1_score(y, predicted, average="macro"))
-
-
-class _Best(keras.callbacks.Callback):
-    def __init__(self, model: Any, x: Any, y: Any) -> None:
-        super().__init__()
-        self._network, self._x, self._y = model, x, y
-        self.value, self.weights = -1.0, model.get_weights()
-        self.seconds: list[float] = []
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._started = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.seconds.append(time.perf_counter() - self._started)
-        value = macro_f1(self._network, self._x, self._y)
-        if value > self.value:
-            self.value, self.weights = value, self._network.get_weights()
 
 
 def summary(lines: Lines, backbone: str) -> dict[str, Any]:
