@@ -30,7 +30,7 @@ from benchmarks.drill_checks import check_end, remember
 from tests.fake_trainer import Quiet, scores
 from tuner.config import load_settings
 from tuner.errors import StorageError
-from tuner.records import TrialOutcome, TrialRecord, TrialState
+from tuner.records import Spent, TrialOutcome, TrialRecord, TrialState
 from tuner.search import Endurance, Search, StudyTerms, read_trials, storage_errors
 from tuner.service import run_worker
 from tuner.service.versions import code_identity
@@ -66,13 +66,13 @@ def numpy_trainer(journal, epoch_seconds):
                 note("begin", epoch)
                 time.sleep(epoch_seconds)
                 weights = weights + np.float32(epoch)
-                report(epochs_completed=epoch, value=value_after(settings, epoch))
+                report(epochs_completed=epoch, value=value_after(settings, epoch), spent=Spent({}))
                 checkpoint.save(TrialState({"w": weights}, {}, epoch))
                 note("saved", epoch)
             found = scores(value_after(settings, EPOCHS))
             return TrialOutcome(
                 value=found.macro_f1, best_epoch=EPOCHS, validation=found, selection=found,
-                history=(), seconds={}, weights={"w": weights}, n_parameters=8, n_traces=0,
+                history=(), spent=Spent({}), weights={"w": weights}, n_parameters=8,
             )  # fmt: skip
 
         return run

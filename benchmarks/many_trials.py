@@ -22,10 +22,10 @@ from filled_study import fill
 from side_by_side import Lines, TunerLoop, machine, median, open_bench
 
 from tuner.config import Settings
-from tuner.records import Scores, TrialOutcome
+from tuner.records import Scores, Spent, TrialOutcome
 
 SIX = ("training.fine_tune_scale", "model.frozen_depth")  # off: six of the eight are left
-OVERRIDES = [(f"space.{name}", "off") for name in SIX]
+OVERRIDES = [("model.backbone", "average"), *((f"space.{name}", "off") for name in SIX)]
 
 
 def value_of(params: Mapping[str, Any]) -> float:
@@ -43,7 +43,7 @@ def train_nothing(settings: Settings, *, report: Any, **_: Any) -> TrialOutcome:
         }
     )
     for epoch in range(1, 9):
-        report(epochs_completed=epoch, value=value * epoch / 8)
+        report(epochs_completed=epoch, value=value * epoch / 8, spent=Spent({}))
     return nothing_trained(value)
 
 
@@ -51,8 +51,8 @@ def nothing_trained(value: float) -> TrialOutcome:
     scores = Scores(10, value, value, value, value, None, {})
     return TrialOutcome(
         value=value, best_epoch=8, validation=scores, selection=scores, history=(),
-        seconds={"train": 0.0}, weights={"w": np.array([value], np.float32)},
-        n_parameters=1, n_traces=0,
+        spent=Spent({"train": 0.0}), weights={"w": np.array([value], np.float32)},
+        n_parameters=1,
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from benchmarks.filled_study import fill
 from benchmarks.quiet import Quiet
 from benchmarks.side_by_side import Lines, median
 from tuner.config import load_settings
-from tuner.records import Scores, TrialOutcome
+from tuner.records import Scores, Spent, TrialOutcome
 from tuner.search import Endurance, Search, check_failures
 from tuner.search.owner import claiming_owner
 
@@ -82,12 +82,12 @@ def run_stub(settings, *, seeds, report, stop_requested, checkpoint):
     for epoch in range(1, REPORTS + 1):
         # The pruner is asked as always; whatever it says, every trial makes its ten reports.
         with suppress(optuna.TrialPruned):
-            report(epochs_completed=epoch, value=value * epoch / REPORTS)
+            report(epochs_completed=epoch, value=value * epoch / REPORTS, spent=Spent({}))
     seconds = (time.perf_counter() - began) / REPORTS
     scores = Scores(1, value, value, value, value, None, {})
     return TrialOutcome(
         value=value, best_epoch=1, validation=scores, selection=scores, history=(),
-        seconds={"report": seconds}, weights={}, n_parameters=0, n_traces=0,
+        spent=Spent({"report": seconds}), weights={}, n_parameters=0,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tuner.records import Scores, TrialOutcome
+from tuner.records import Scores, Spent, TrialOutcome
 
 
 def scores(value: float) -> Scores:
@@ -65,9 +65,9 @@ def run_fake(
         stop_requested()
         if before_epoch is not None:
             before_epoch(epoch)
-        report(epochs_completed=epoch, value=value * epoch / epochs)
+        report(epochs_completed=epoch, value=value * epoch / epochs, spent=Spent({}))
     return TrialOutcome(
         value=value, best_epoch=epochs, validation=scores(value), selection=scores(value),
-        history=(), seconds={"train": 0.0}, weights={"w": np.array([value], np.float32)},
-        n_parameters=1, n_traces=0,
+        history=(), spent=Spent({"train": 0.0}), weights={"w": np.array([value], np.float32)},
+        n_parameters=1,
     )  # fmt: skip

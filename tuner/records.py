@@ -131,11 +131,22 @@ class EncodedTexts(Protocol):
         """Give some rows as an array (len(rows), length), cut or filled up with 0."""
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a trial has cost: seconds by stage, and the names of the programs it compiled."""
+
+    seconds: Mapping[str, float]
+    programs: tuple[str, ...] = ()
+
+
 class Report(Protocol):
     """Hears of every epoch; may raise to stop the trial."""
 
-    def __call__(self, *, epochs_completed: int, value: float) -> None:
-        """Take the validation objective after `epochs_completed` epochs, counted from 1."""
+    def __call__(self, *, epochs_completed: int, value: float, spent: Spent) -> None:
+        """Take the validation objective after `epochs_completed` epochs, counted from 1.
+
+        `spent` is what the trial has cost by then.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +268,7 @@ class TrialOutcome:
     """What a trial that ran to its end gives back.
 
     `value` is the selection objective of the best epoch's weights; `best_epoch` counts from 1
-    over both phases; `history` holds one row an epoch; `seconds` the time per stage;
-    `weights` maps names to arrays; `n_traces` counts the programs compiled in this trial.
+    over both phases; `history` holds one row an epoch; `weights` maps names to arrays.
     """
 
     value: float
@@ -266,7 +276,16 @@ class TrialOutcome:
     validation: Scores
     selection: Scores
     history: tuple[Mapping[str, float], ...]
-    seconds: Mapping[str, float]
+    spent: Spent
     weights: Mapping[str, Any]
     n_parameters: int
-    n_traces: int
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Time per stage."""
+        return self.spent.seconds
+
+    @property
+    def n_traces(self) -> int:
+        """Count the programs compiled in this trial."""
+        return len(self.spent.programs)

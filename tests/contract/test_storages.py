@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from tests.fake_trainer import NoStore, Quiet, run_fake, value_of
 from tuner.config import apply_params, load_settings
 from tuner.errors import ConfigError, Interrupted, TooManyFailures, TrialFailed
+from tuner.records import Spent
 from tuner.search import (
     Search,
     StudyTerms,
@@ -274,6 +275,29 @@ def test_pruned_trials_count_and_the_first_is_never_pruned(url):
     assert counts["finished"] == 12
     assert counts["pruned"] > 0
     assert study.trials()[0].state == "complete"
+
+
+def test_pruned_and_failed_trials_note_what_they_cost_as_complete_ones_do(url):
+    study = search(url, overrides=[("pruner.name", "median"), ("pruner.startup_trials", 1),
+                                   ("pruner.warmup_epochs", 0)])  # fmt: skip
+    spent = Spent({"train": 2.0, "compile": 5.0}, ("net: train", "net: predict"))
+
+    def one_is_poor_and_one_fails(settings, *, report, **given):
+        number = len(study.trials()) - 1
+        if number in (1, 2):
+            report(epochs_completed=1, value=0.0 if number == 1 else 9.0, spent=spent)
+            raise TrialFailed("diverged")
+        return run_fake(settings, report=report, **given)
+
+    run(study, 3, run_trial=one_is_poor_and_one_fails)
+
+    _, pruned, failed, _ = study.trials()
+    assert (pruned.state, failed.state) == ("pruned", "failed")
+    for trial in (pruned, failed):
+        assert trial.attributes["seconds"].items() >= {"train": 2.0, "compile": 5.0}.items()
+        assert "claim" in trial.attributes["seconds"]
+        assert trial.attributes["programs_compiled"] == 2
+        assert trial.attributes["programs"] == ["net: train", "net: predict"]
 
 
 def test_value_is_what_the_trainer_gave_and_best_is_the_highest(url):

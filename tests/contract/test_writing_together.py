@@ -49,9 +49,9 @@ def test_an_epoch_is_one_transaction_its_value_and_the_look_at_other_trials(url,
     committed, each, told = transactions_of(study), [], []
 
     def watched(settings, *, report, **given):
-        def counting(*, epochs_completed, value):
+        def counting(*, epochs_completed, value, **_):
             committed.clear()
-            report(epochs_completed=epochs_completed, value=value)
+            report(epochs_completed=epochs_completed, value=value, **_)
             each.append(len(committed))
             told.append(len(read_trials(url, "s")[-1].intermediate))
 

@@ -252,6 +252,8 @@ def test_one_program_a_shape_serves_all_trials(finished):
         depths.setdefault(params["model.backbone"], {0}).add(params["model.frozen_depth"])
     compiled = sum(trial["attributes"]["programs_compiled"] for trial in trials)
     assert compiled == sum(len(tried) + 1 for tried in depths.values())
+    study = json.loads((folder / "runs" / "s" / "study.json").read_text("utf-8"))
+    assert study["programs"] == study["programs_compiled"] == compiled
 
 
 def wait_for(condition, seconds=120):

@@ -17,7 +17,7 @@ from typing import Any
 
 from tuner.errors import Interrupted, TunerError
 from tuner.isolation.messages import Answer, Ask, Ended, Learn, Log, Ready, Run, Stop
-from tuner.records import TrialOutcome, TrialState
+from tuner.records import Spent, TrialOutcome, TrialState
 
 __all__: list[str] = []
 
@@ -116,8 +116,8 @@ class _LogToGuard(QueueHandler):
 
 
 def _run(link: _Link, run_trial: Callable[..., TrialOutcome], order: Run) -> TrialOutcome:
-    def report(*, epochs_completed: int, value: float) -> None:
-        link.ask(Ask("report", (epochs_completed, value)))
+    def report(*, epochs_completed: int, value: float, spent: Spent) -> None:
+        link.ask(Ask("report", (epochs_completed, value, spent)))
 
     # Only the recipe of a study has folds.
     on_fold = {} if order.fold is None else {"fold": order.fold}

@@ -235,9 +235,9 @@ class _Desk:
         checkpoint = self._checkpoint
         match question.what:
             case "report":
-                epochs_completed, value = question.content
+                epochs_completed, value, spent = question.content
                 self.epochs_completed = epochs_completed
-                return self._report(epochs_completed=epochs_completed, value=value)
+                return self._report(epochs_completed=epochs_completed, value=value, spent=spent)
             case "load" if checkpoint is not None:
                 state = checkpoint.load()
                 self.epochs_completed = 0 if state is None else state.epoch

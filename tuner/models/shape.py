@@ -20,3 +20,15 @@ class ModelShape:
     embedding_width: int
     width: int
     kernel_sizes: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """Give the sizes in words.
+
+        >>> print(ModelShape("average", 20_000, 2, 64, 32, (3, 4, 5)))
+        average 20000 x 64 x 32, kernels 3 4 5, 2 classes
+        """
+        kernels = " ".join(map(str, self.kernel_sizes))
+        return (
+            f"{self.backbone} {self.vocabulary_size} x {self.embedding_width} x {self.width}, "
+            f"kernels {kernels}, {self.n_classes} classes"
+        )

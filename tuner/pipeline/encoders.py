@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,21 +84,19 @@ class EncoderPipeline:
         checkpoint: TrialCheckpoint | None = None,
     ) -> TrialOutcome:
         """Run one configuration once; see `tuner.training.encoder.fit_encoder`."""
+        started = time.perf_counter()
         from tuner.training.encoder import fit_encoder
 
-        started = time.perf_counter()
         data = self.prepare(settings, stop_requested=stop_requested).data
-        seconds = time.perf_counter() - started
-        outcome = fit_encoder(
+        return fit_encoder(
             settings,
             data,
             seeds=seeds,
             report=report,
             stop_requested=stop_requested,
             checkpoint=checkpoint,
+            prepare_seconds=time.perf_counter() - started,
         )
-        spent = {"prepare": seconds + outcome.seconds.get("prepare", 0.0)}
-        return replace(outcome, seconds={**outcome.seconds, **spent})
 
     def prepare(self, settings: Settings, *, stop_requested: StopRequested) -> PreparedTexts:
         """Give the pieces of these settings, from memory, from the cache, or made now."""

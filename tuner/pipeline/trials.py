@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from tuner.config import PreprocessSettings, Settings
@@ -92,7 +91,8 @@ class Pipeline:
         checkpoint: Checkpoint | None = None,
     ) -> TrialOutcome:
         """Run one configuration once; see `tuner.training.fit`."""
-        from tuner.training import fit
+        started = time.perf_counter()
+        from tuner.training import fit  # loads TensorFlow, which takes seconds
 
         if is_pretrained(settings.model.backbone):
             return self._encoders.run_trial(
@@ -102,15 +102,13 @@ class Pipeline:
                 stop_requested=stop_requested,
                 checkpoint=checkpoint,
             )
-        started = time.perf_counter()
         prepared = self._features.prepare(settings, stop_requested=stop_requested)
         start = self._embedding_start(settings, prepared)
         replacements = self._aids.replacements(
             settings, prepared.encoder, prepared.encoded["train"]
         )
         data = prepared.data
-        seconds = time.perf_counter() - started
-        outcome = fit(
+        return fit(
             settings,
             data,
             seeds=seeds,
@@ -119,8 +117,8 @@ class Pipeline:
             embedding_start=None if start is None else start[0],
             replacements=replacements,
             checkpoint=checkpoint,
+            prepare_seconds=time.perf_counter() - started,
         )
-        return replace(outcome, seconds={"prepare": seconds, **outcome.seconds})
 
     def prepare(
         self, settings: Settings, *, stop_requested: StopRequested = lambda: None

@@ -2,12 +2,13 @@
 
 from tuner.report.best_params import best_params, data_summary
 from tuner.report.note import study_note
-from tuner.report.stages import stage_summary
+from tuner.report.stages import compiled_programs, stage_summary
 from tuner.report.study_report import study_report
 from tuner.report.tables import csv_cell, trials_csv
 
 __all__ = [
     "best_params",
+    "compiled_programs",
     "csv_cell",
     "data_summary",
     "stage_summary",

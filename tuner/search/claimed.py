@@ -22,7 +22,7 @@ from tuner.errors import (
     TrialFailed,
     TrialTaken,
 )
-from tuner.records import Checkpoint, Progress, StopRequested, TrialOutcome, TrialRecord
+from tuner.records import Checkpoint, Progress, Spent, StopRequested, TrialOutcome, TrialRecord
 from tuner.search.enduring import EnduringStorage
 from tuner.search.objective import (
     RunTrial,
@@ -95,6 +95,7 @@ class ClaimedTrial:
         trial = self._trial
         origin = int(trial.user_attrs.get("origin", trial.number))
         checkpoint = store.checkpoint(origin, int(trial.user_attrs.get("attempt", 1)))
+        report = TrialReport(self._storage, trial, progress, may_prune=origin != 0)
         try:
             with self._watch.stage("suggest"), self._storage.writing_together():
                 params = suggest(trial, space)
@@ -105,7 +106,7 @@ class ClaimedTrial:
             outcome = run_trial(
                 apply_params(self._settings, params),
                 seeds=trial_seeds(self._settings.study.seed, origin),
-                report=TrialReport(self._storage, trial, progress, may_prune=origin != 0),
+                report=report,
                 stop_requested=stop_requested,
                 checkpoint=checkpoint,
             )
@@ -120,11 +121,11 @@ class ClaimedTrial:
             self._finish(TrialState.COMPLETE, outcome.value, attributes)
             checkpoint.clear()
         except optuna.TrialPruned:
-            self._finish(TrialState.PRUNED)
+            self._finish(TrialState.PRUNED, attributes=_cost(report.spent, self._watch.seconds()))
             checkpoint.clear()
         except (TrialFailed, ConfigError) as failure:
             # A setting out of its rule can come up only in this combination of the space.
-            self._close(str(failure))
+            self._close(str(failure), attributes=_cost(report.spent, self._watch.seconds()))
             checkpoint.clear()
         except TrialDied as death:
             self._run_again_or_set_aside(death, checkpoint)
@@ -233,10 +234,18 @@ def _noted(outcome: TrialOutcome, digest: str, around: Mapping[str, float]) -> d
         "best_epoch": outcome.best_epoch,
         "validation": _without_classes(outcome.validation.as_json()),
         "selection": _without_classes(outcome.selection.as_json()),
-        "seconds": {**outcome.seconds, **around},
         "n_parameters": outcome.n_parameters,
-        "programs_compiled": outcome.n_traces,
         "weights": digest,
+        **_cost(outcome.spent, around),
+    }
+
+
+def _cost(spent: Spent, around: Mapping[str, float]) -> dict[str, Any]:
+    """Give what is noted of a trial's cost, however it ended."""
+    return {
+        "seconds": {**spent.seconds, **around},
+        "programs_compiled": len(spent.programs),
+        **({"programs": list(spent.programs)} if spent.programs else {}),
     }
 
 

@@ -13,6 +13,7 @@ from tuner.records import (
     Checkpoint,
     Progress,
     Report,
+    Spent,
     StopRequested,
     TrialOutcome,
     TrialSeeds,
@@ -71,6 +72,11 @@ class TrialReport:
     """Tells Optuna of every epoch and stops the trial when the pruner says so.
 
     Steps are epochs completed, counted from 1; phase two goes on counting.
+
+    Attributes
+    ----------
+    spent
+        What the trial had cost when it was last heard of.
     """
 
     def __init__(
@@ -87,8 +93,9 @@ class TrialReport:
         self._may_prune = may_prune
         # A trial that runs again was judged up to here by its predecessor, whose values it has.
         self._judged = max(trial._cached_frozen_trial.intermediate_values, default=0)
+        self.spent = Spent({})
 
-    def __call__(self, *, epochs_completed: int, value: float) -> None:
+    def __call__(self, *, epochs_completed: int, value: float, spent: Spent) -> None:
         """Take the validation objective after an epoch; it is committed when this returns.
 
         Raises
@@ -96,6 +103,7 @@ class TrialReport:
         optuna.TrialPruned
             If the pruner has seen enough.
         """
+        self.spent = spent
         is_pruned = False
         if epochs_completed > self._judged:
             # The value goes with the question for the other trials: one transaction an epoch.

@@ -17,6 +17,7 @@ from tuner.persist import disk_errors
 from tuner.records import (
     ConfirmationProgress,
     SearchParts,
+    Spent,
     StopRequested,
     TrialOutcome,
     TrialRecord,
@@ -253,7 +254,7 @@ def _run_once(kind: str, results: Results, runner: Callable[[], Runner]) -> RunO
     return run_once
 
 
-def _unheard(*, epochs_completed: int, value: float) -> None:
+def _unheard(*, epochs_completed: int, value: float, spent: Spent) -> None:
     """Let every epoch pass: nothing is pruned here."""
 
 

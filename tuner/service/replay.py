@@ -13,7 +13,7 @@ from tuner.cores import cores
 from tuner.errors import ConfigError, TrialDied, TrialFailed
 from tuner.isolation import PipelineRecipe
 from tuner.persist import pack_arrays
-from tuner.records import StopRequested, TrialOutcome, TrialRecord
+from tuner.records import Spent, StopRequested, TrialOutcome, TrialRecord
 from tuner.search import Search, StudyTerms, check_finite, storage_errors, trial_seeds
 from tuner.service.runners import runners
 from tuner.service.shared_files import find_files
@@ -152,7 +152,7 @@ class _Curve:
         self._last = last
         self.values: dict[int, float] = {}
 
-    def __call__(self, *, epochs_completed: int, value: float) -> None:
+    def __call__(self, *, epochs_completed: int, value: float, spent: Spent) -> None:
         self.values[epochs_completed] = value
         if self._last is not None and epochs_completed >= self._last:
             raise _AllSeen

@@ -24,7 +24,13 @@ from tuner.persist import (
 )
 from tuner.pipeline import Pipeline
 from tuner.records import Finding, SearchParts, TrialRecord
-from tuner.report import best_params, data_summary, stage_summary, trials_csv
+from tuner.report import (
+    best_params,
+    compiled_programs,
+    data_summary,
+    stage_summary,
+    trials_csv,
+)
 from tuner.search import all_params, best_trial, count_trials
 from tuner.service.label_suspects import SUSPECTS_FILE, LabelSuspects, suspects_csv
 from tuner.service.versions import versions
@@ -185,9 +191,7 @@ class Results:
                 "outcome": outcome,
                 "storage": self._storage,
                 "trials": count_trials(list(trials)),
-                "programs_compiled": sum(
-                    int(trial.attributes.get("programs_compiled") or 0) for trial in trials
-                ),
+                **compiled_programs(trials),
                 "seconds": round(sum(trial.seconds or 0.0 for trial in trials), 1),
                 **stage_summary(trials),
                 "sealed_test_reads": self.sealed.reads,

@@ -10,23 +10,35 @@ __all__ = ["Compiling"]
 
 
 class Compiling:
-    """Counts how often functions were compiled, and how long that took.
+    """Remembers which programs were compiled, and how long that took.
+
+    Parameters
+    ----------
+    network
+        What is compiled, in words; begins the name of each of its programs.
 
     Attributes
     ----------
-    n_traces
-        How often a function was traced.
+    programs
+        Names of the programs, one each time that a function was traced. The same name twice is a
+        program that was compiled twice.
     seconds
         Of the watched calls in which that came up.
     """
 
-    def __init__(self) -> None:
-        self.n_traces = 0
+    def __init__(self, network: str) -> None:
+        self._network = network
+        self.programs: list[str] = []
         self.seconds = 0.0
 
-    def trace(self) -> None:
-        """Count one: called by a function to compile, whose Python runs while tracing only."""
-        self.n_traces += 1
+    @property
+    def n_traces(self) -> int:
+        """Count how often a function was traced."""
+        return len(self.programs)
+
+    def trace(self, program: str) -> None:
+        """Note one: called by a function to compile, whose Python runs while tracing only."""
+        self.programs.append(f"{self._network}: {program}")
 
     @contextmanager
     def watched(self) -> Iterator[None]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from tuner.config import Settings
 from tuner.errors import TrialFailed
-from tuner.records import Checkpoint, Report, Scores, TrialOutcome, TrialState
+from tuner.records import Checkpoint, Report, Scores, Spent, TrialOutcome, TrialState
+from tuner.training.compiling import Compiling
 
 __all__ = ["Course"]
 
@@ -43,9 +44,13 @@ class Course:
         Hears of every epoch; may raise to prune.
     checkpoint
         Where the trial leaves its state; None for nowhere.
+    compiling
+        Of the network that is trained: what it compiles from here on is the trial's.
     stages
         Names of what the trial's time is spent on; `keep`, `report` and `checkpoint` are measured
         here.
+    prepare_seconds
+        What the trial has taken before.
 
     Attributes
     ----------
@@ -65,8 +70,12 @@ class Course:
         report: Report,
         checkpoint: Checkpoint | None,
         *,
+        compiling: Compiling,
         stages: tuple[str, ...],
+        prepare_seconds: float = 0.0,
     ) -> None:
+        self._compiling = compiling
+        self._n_compiled_before = compiling.n_traces
         self._metric = settings.study.metric
         self._sign = 1.0 if settings.direction == "maximize" else -1.0
         self._patience = settings.training.patience
@@ -77,7 +86,10 @@ class Course:
         self.best_epoch = 0
         self.best_validation: Scores | None = None
         self.history: list[dict[str, float]] = []
-        self.seconds = dict.fromkeys((*stages, "keep", "report", "checkpoint"), 0.0)
+        self.seconds = {
+            **dict.fromkeys((*stages, "keep", "report", "checkpoint"), 0.0),
+            "prepare": prepare_seconds,
+        }
 
     @property
     def phase(self) -> str:
@@ -137,7 +149,7 @@ class Course:
                     keep(epoch)
             place.count(epoch, self._sign * value)
             with self.stage("report"):
-                self._report(epochs_completed=epoch, value=value)
+                self._report(epochs_completed=epoch, value=value, spent=self._spent())
             if self._checkpoint is not None and self._checkpoint.is_due():
                 with self.stage("checkpoint"):
                     self._checkpoint.save(TrialState(state(), self._about(), epoch))
@@ -155,7 +167,6 @@ class Course:
         *,
         weights: Mapping[str, Any],
         n_parameters: int,
-        n_traces: int,
     ) -> TrialOutcome:
         """Give what the trial ends with, its best weights measured on selection.
 
@@ -172,10 +183,15 @@ class Course:
             validation=self.best_validation,
             selection=selection,
             history=tuple(self.history),
-            seconds={name: round(spent, 4) for name, spent in self.seconds.items()},
+            spent=self._spent(),
             weights=weights,
             n_parameters=n_parameters,
-            n_traces=n_traces,
+        )
+
+    def _spent(self) -> Spent:
+        return Spent(
+            {name: round(spent, 4) for name, spent in self.seconds.items()},
+            tuple(self._compiling.programs[self._n_compiled_before :]),
         )
 
     def resume(self, load: Callable[[Mapping[str, Any]], None]) -> None:

@@ -44,6 +44,7 @@ def fit(
     embedding_start: EmbeddingRows | None = None,
     replacements: ReplacementTables | None = None,
     checkpoint: Checkpoint | None = None,
+    prepare_seconds: float = 0.0,
 ) -> TrialOutcome:
     """Run one trial.
 
@@ -69,6 +70,8 @@ def fit(
     checkpoint
         Where the trial goes on from, and leaves its state after an epoch when that is due; the
         result is the same, bit for bit, as without.
+    prepare_seconds
+        What the trial has taken before.
 
     Raises
     ------
@@ -85,6 +88,7 @@ def fit(
             embedding_start,
             replacements,
             checkpoint,
+            prepare_seconds,
         )
         return trial.run()
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
@@ -107,6 +111,7 @@ class _Trial:
         embedding_start: EmbeddingRows | None,
         replacements: ReplacementTables | None,
         checkpoint: Checkpoint | None,
+        prepare_seconds: float,
     ) -> None:
         self.settings = settings
         self.data = data
@@ -123,12 +128,13 @@ class _Trial:
             settings,
             report,
             checkpoint,
+            compiling=self.program.compiling,
+            prepare_seconds=prepare_seconds,
             stages=("reset", "compile", "train", "validate", "fine_tune", "re_evaluate"),
         )
 
     def run(self) -> TrialOutcome:
         training = self.settings.training
-        traces = self.program.compiling.n_traces
         with self._stage("reset"):
             self.program.classifier.configure(self.settings.model)
             self.program.classifier.reset(self.seeds.weights)
@@ -167,7 +173,6 @@ class _Trial:
             selection,
             weights=weights,
             n_parameters=self.program.classifier.n_parameters,
-            n_traces=self.program.compiling.n_traces - traces,
         )
 
     @contextmanager

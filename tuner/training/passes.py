@@ -75,8 +75,8 @@ class Passes:
 
     def _predict_batches(self, token_ids: Any, n_batches: Any) -> Any:
         """Map ids (k, m, length) to probabilities (k, m, n_classes), 0.0 from `n_batches` on."""
-        self._compiling.trace()
-        k, m, _ = token_ids.shape
+        k, m, length = token_ids.shape
+        self._compiling.trace(f"predict {k} x {m} x {length}")
 
         def one_batch(number: Any, found: Any) -> tuple[Any, Any]:
             probabilities = tf.nn.softmax(self._classifier(token_ids[number]))

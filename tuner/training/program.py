@@ -42,7 +42,7 @@ class Program:
             table=self.classifier.embedding_name,
             descends=embedding is not None and embedding[0].learns_by == "descent",
         )
-        self.compiling = Compiling()
+        self.compiling = Compiling(str(shape))
         self.steps = TrainingSteps(self.classifier, self.adam, self.compiling)
         self.passes = Passes(self.classifier, self.compiling)
         self.seconds_per_step: dict[tuple[int, ...], float] = {}

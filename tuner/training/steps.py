@@ -90,7 +90,11 @@ class TrainingSteps:
             scalars: Any,
             class_weights: Any,
         ) -> Any:
-            self._compiling.trace()
+            _, batch_size, length = token_ids.shape
+            touched = "" if rows is None else f", {rows.shape[1]} rows"
+            self._compiling.trace(
+                f"train {batch_size} x {length}{touched}, {frozen_depth} groups frozen"
+            )
             start, stop, seed, is_last = tf.unstack(run)
             l1, l2, dropout_rate, token_dropout, *of_loss, momentum = tf.unstack(scalars)
             label_smoothing, focal_gamma = of_loss

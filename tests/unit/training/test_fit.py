@@ -45,7 +45,7 @@ NO_NGRAMS = Ngrams({str(number): number for number in range(20)})
 def run(data, *, stop=lambda: None, start=None, replacements=None, checkpoint=None, **changes):
     seen = []
 
-    def report(*, epochs_completed, value):
+    def report(*, epochs_completed, value, spent):
         seen.append((epochs_completed, value))
 
     outcome = fit(
@@ -97,7 +97,7 @@ def test_fold_with_more_words_than_its_study_has_a_layout_of_its_own(data):
 def test_best_weights_are_given_back_though_later_epochs_were_worse(data):
     seen = []
 
-    def report(*, epochs_completed, value):
+    def report(*, epochs_completed, value, spent):
         seen.append(value)
         program.classifier.load(ruined) if epochs_completed == 2 else None
 

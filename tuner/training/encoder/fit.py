@@ -35,13 +35,14 @@ def fit_encoder(
     report: Report,
     stop_requested: StopRequested,
     checkpoint: Checkpoint | None = None,
+    prepare_seconds: float = 0.0,
 ) -> TrialOutcome:
     """Run one trial.
 
     Phase one trains the head on the untouched checkpoint's pooled features. Phase two opens the
     groups above `model.frozen_depth`, from the probe's best weights: linear probing, then
     fine-tuning (Kumar et al. 2022, arXiv:2202.10054). Groups below never differ from the
-    checkpoint.
+    checkpoint. `prepare_seconds` is what the trial has taken before.
 
     Raises
     ------
@@ -49,7 +50,9 @@ def fit_encoder(
         If the loss or the predictions are no longer finite, or memory runs out.
     """
     try:
-        return _EncoderTrial(settings, data, seeds, report, stop_requested, checkpoint).run()
+        return _EncoderTrial(
+            settings, data, seeds, report, stop_requested, checkpoint, prepare_seconds
+        ).run()
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise TrialFailed(
             "out of memory: try training.encoder_micro_batch_size=1, a smaller "
@@ -68,6 +71,7 @@ class _EncoderTrial:
         report: Report,
         stop_requested: StopRequested,
         checkpoint: Checkpoint | None = None,
+        prepare_seconds: float = 0.0,
     ) -> None:
         self.settings = settings
         self.data = data
@@ -87,12 +91,13 @@ class _EncoderTrial:
             settings,
             report,
             checkpoint,
+            compiling=self.program.compiling,
+            prepare_seconds=prepare_seconds,
             stages=("prepare", "prefix", "train", "validate", "fine_tune", "re_evaluate"),
         )
         self.best_weights: Mapping[str, npt.NDArray[Any]] = {}
 
     def run(self) -> TrialOutcome:
-        traces = self.program.compiling.n_traces
         with self.course.stage("prepare"):
             self.program.reset(self.data.texts, seed=self.seeds.weights)
             self.course.resume(self._load_state)
@@ -107,7 +112,6 @@ class _EncoderTrial:
             selection,
             weights=self.best_weights,
             n_parameters=self.program.n_parameters,
-            n_traces=self.program.compiling.n_traces - traces,
         )
 
     def _state(self) -> dict[str, npt.NDArray[Any]]:

@@ -89,7 +89,7 @@ class CutGradients:
         class_weights: Any,
         seed: Any,
     ) -> tuple[Any, dict[str, Any]]:
-        self._compiling.trace()
+        self._compiling.trace(f"train {values.shape} above group {cut}")
         _, _, dropout, encoder_dropout, label_smoothing, focal_gamma = tf.unstack(scalars)
         hiding = Hiding(encoder_dropout, dropout, seed)
         watched = {

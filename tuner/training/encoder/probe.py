@@ -96,7 +96,7 @@ class HeadProbe:
         class_weights: Any,
         seed: Any,
     ) -> Any:
-        self._compiling.trace()
+        self._compiling.trace(f"train the head on {order.shape} of {features.shape}")
         l1, l2, dropout, _, label_smoothing, focal_gamma = tf.unstack(scalars)
         rates = tf.fill([self._network.n_groups + 1], rate)
 

@@ -50,7 +50,9 @@ class EncoderProgram:
             head_width=model.head_width,
         )
         dtype = tf.bfloat16 if training.precision == "bfloat16" else tf.float32
-        self.compiling = Compiling()
+        self.compiling = Compiling(
+            f"{model.backbone} {checkpoint.digest[:8]}, {n_classes} classes"
+        )
         self.passes = Passes(self.network, dtype)
         self.probe = HeadProbe(self.network, self.compiling)
         self._gradients = CutGradients(self.network, dtype, self.compiling)

@@ -56,7 +56,7 @@ def run(wanted, cache=None, *, seeds=(1, 2, 3), reported=None, checkpoint=None):
         wanted,
         data_of(wanted, cache),
         seeds=TrialSeeds(*seeds),
-        report=lambda *, epochs_completed, value: steps.append((epochs_completed, value)),
+        report=lambda *, epochs_completed, value, **_: steps.append((epochs_completed, value)),
         stop_requested=lambda: None,
         checkpoint=checkpoint,
     )
