@@ -18,10 +18,18 @@ class Recent(Generic[K, V]):
     ----------
     n_kept
         How many stay in memory, at least 1.
+    weigh
+        Gives what one weighs, where more may stay as long as they are light.
+    weight_max
+        What those above `n_kept` may weigh, the others included.
     """
 
-    def __init__(self, n_kept: int) -> None:
+    def __init__(
+        self, n_kept: int, *, weigh: Callable[[V], int] | None = None, weight_max: int = 0
+    ) -> None:
         self._n_kept = n_kept
+        self._weigh = weigh
+        self._weight_max = weight_max
         self._kept: dict[K, V] = {}  # in the order of their last use
 
     def obtain(self, key: K, make: Callable[[], V]) -> V:
@@ -36,6 +44,12 @@ class Recent(Generic[K, V]):
         """
         value = self._kept.pop(key) if key in self._kept else make()
         self._kept[key] = value
-        while len(self._kept) > self._n_kept:
+        while len(self._kept) > self._n_kept and not self._is_light():
             del self._kept[next(iter(self._kept))]
         return value
+
+    def _is_light(self) -> bool:
+        weigh = self._weigh
+        if weigh is None:
+            return False
+        return sum(map(weigh, self._kept.values())) <= self._weight_max

@@ -185,6 +185,12 @@ class Pipeline:
             max_tokens=prepared.encoder.max_tokens,
             edges=prepared.data.layout.edges,
             classes=self.parts.classes,
-            weights=weights,
+            weights={
+                # Without the rows that no token has.
+                name: value[: len(prepared.encoder.vocabulary)]
+                if name.endswith("/embeddings")
+                else value
+                for name, value in weights.items()
+            },
             about=about,
         )

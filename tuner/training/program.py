@@ -135,13 +135,19 @@ class Program:
         self.adam.load(parts["adam"])
 
 
-_programs: Recent[ModelShape, Program] = Recent(4)
+# Four of any size. More, since each is seconds of compiling, while they take about a gigabyte:
+# four numbers a parameter, and what was compiled, which is 35 MB and more of a small network.
+_COMPILED_NUMBERS = 8_000_000
+_programs: Recent[ModelShape, Program] = Recent(
+    4,
+    weigh=lambda program: 4 * program.classifier.n_parameters + _COMPILED_NUMBERS,
+    weight_max=250_000_000,
+)
 
 
 def program_for(shape: ModelShape) -> Program:
     """Give the program of a shape, the same one to every trial of the process.
 
-    The least recently used of more than four is let go, so that searching shapes does not fill
-    the memory.
+    Of many the least recently used is let go, so that searching shapes does not fill the memory.
     """
     return _programs.obtain(shape, lambda: Program(shape))

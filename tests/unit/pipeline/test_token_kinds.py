@@ -62,6 +62,24 @@ def test_stored_model_reads_new_texts_as_the_trial_did(pipeline, tmp_path):
     assert model.evaluate(pipeline.parts.selection) == outcome.selection
 
 
+@pytest.mark.parametrize("backbone", ["linear", "average"])
+def test_vocabularies_of_a_searched_range_share_programs_and_are_stored_as_they_are(
+    pipeline, tmp_path, backbone
+):
+    searched = ("space.features.min_count", {"low": 1, "high": 2})
+    asked = [("model.backbone", backbone), searched, ("training.epochs", 1)]
+    run(pipeline, *asked, ("features.vocabulary_size", 40))
+    settings, outcome = run(pipeline, *asked, ("features.vocabulary_size", 45))
+
+    assert outcome.n_traces == 0
+    stored = pipeline.stored_model(settings, dict(outcome.weights), {})
+    (rows,) = [len(value) for name, value in stored.weights.items() if "embeddings" in name]
+    assert rows == len(stored.vocabulary) == 45
+    write_model(tmp_path / "model", stored)
+    model = Model(read_model(tmp_path / "model"))
+    assert model.evaluate(pipeline.parts.selection) == outcome.selection
+
+
 def test_changed_texts_keep_the_pieces_of_their_words(pipeline):
     _, outcome = run(pipeline, ("augmentation.deletion", 0.2), ("augmentation.share", 1.0))
 
