@@ -196,12 +196,16 @@ def _check_address(address: str | None) -> None:
 def _connect(ray: Any, address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
     options: dict[str, Any] = {} if address else {"include_dashboard": False}
+    # Its lines go where those of other libraries go, in the format that was asked for.
+    of_ray = logging.getLogger("ray")
+    of_ray.handlers.clear()
+    of_ray.propagate = True
     try:
         ray.init(
             address=address,
             namespace="tuner",
             log_to_driver=False,
-            logging_level=logging.WARNING,
+            configure_logging=False,
             **options,
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
