@@ -30,8 +30,14 @@ _log = logging.getLogger(__name__)
 
 _PARTS = ("train", "validation", "selection")
 _KEPT_IN_MEMORY = 3
-_SIZE_OF_THE_VOCABULARY = frozenset(
-    {"features.vocabulary_size", "features.min_count", "features.ngram_min_count"}
+_SIZES = frozenset(
+    {
+        "features.vocabulary_size",
+        "features.min_count",
+        "features.ngram_min_count",
+        "features.max_tokens",
+        "features.length_percentile",
+    }
 )
 _SECONDS_WORTH_A_LINE = 1.0
 
@@ -188,9 +194,10 @@ class TokenFeatures:
         }
         return prepare_fit(
             **labelled,
-            vocabulary_size=_rows_for(settings, len(encoder.vocabulary)),
+            vocabulary_size=len(encoder.vocabulary),
             max_tokens=encoder.max_tokens,
             classes=self._parts.classes,
+            few_sizes=_searches_a_range_of_sizes(settings),
             is_subword=encoder.is_subword,
             # A fold has the shapes of its study, so that the programs of the search serve it.
             layout=(
@@ -201,21 +208,7 @@ class TokenFeatures:
         )
 
 
-def _rows_for(settings: Settings, vocabulary_size: int) -> int:
-    """Give the rows of the embedding: where a range of vocabularies is searched, one of few sizes.
-
-    Every size has programs of its own. Rows that no token has cost memory, half as much at most,
-    and hardly time, since a step reads and writes the rows of its batch.
-
-    >>> from tuner.config import SpaceEntry
-    >>> searched = Settings(space={"features.min_count": SpaceEntry(low=1, high=5)})
-    >>> [_rows_for(searched, size) for size in (5, 16, 700, 5000, 40_000)]
-    [6, 16, 768, 6144, 49152]
-    >>> _rows_for(Settings(), 700)
-    700
-    """
+def _searches_a_range_of_sizes(settings: Settings) -> bool:
+    """Say whether trials may have any number of sizes, each with programs of its own."""
     ranges = (name for name, entry in settings.space.items() if entry.choices is None)
-    if not _SIZE_OF_THE_VOCABULARY.intersection(ranges):
-        return vocabulary_size
-    power = 1 << (vocabulary_size - 1).bit_length()
-    return power * 3 // 4 if vocabulary_size <= power * 3 // 4 else power
+    return not _SIZES.isdisjoint(ranges)

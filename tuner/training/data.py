@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tuner.records import EncodedTexts
 from tuner.training.batches import UNKNOWN, TrainBucket, touched_rows_max
-from tuner.training.buckets import bucket_lengths, make_buckets
+from tuner.training.buckets import bucket_lengths, few_sizes_up, make_buckets
 
 __all__ = [
     "EvaluationPart",
@@ -32,6 +32,8 @@ PREDICTION_TOKENS = 128 * PREDICTION_ROWS_MAX
 # A call of a program takes as long as a small network takes for a batch. Of more batches a call
 # the cores would get unequal shares of a small part.
 BATCHES_PER_CALL = 4
+
+ROWS_MIN = 4_096  # of an embedding where sizes are to be few: a megabyte or so
 
 SUBWORD_SHARE = 0.5  # docs/backbones.md has the figures
 
@@ -89,11 +91,19 @@ class Layout:
         Rows of the embedding.
     train
         Buckets of the study's train part.
+    few_sizes
+        See `prepare_fit`.
     """
 
     def __init__(
-        self, edges: tuple[int, ...], vocabulary_size: int, train: Sequence[TrainBucket]
+        self,
+        edges: tuple[int, ...],
+        vocabulary_size: int,
+        train: Sequence[TrainBucket],
+        *,
+        few_sizes: bool = False,
     ) -> None:
+        self._few_sizes = few_sizes
         self.edges = edges
         self.vocabulary_size = vocabulary_size
         self._train = tuple(train)
@@ -103,9 +113,10 @@ class Layout:
         """Say how many rows of the embedding a batch of a bucket touches at most."""
         key = (bucket, batch_size)
         if key not in self._rows_max:
-            self._rows_max[key] = touched_rows_max(
+            most = touched_rows_max(
                 self._train[bucket], batch_size, vocabulary_size=self.vocabulary_size
             )
+            self._rows_max[key] = few_sizes_up(most) if self._few_sizes else most
         return self._rows_max[key]
 
 
@@ -165,6 +176,7 @@ def prepare_fit(
     max_tokens: int,
     classes: Sequence[str],
     layout: Layout | None = None,
+    few_sizes: bool = False,
     is_subword: npt.NDArray[np.bool_] | None = None,
 ) -> FitData:
     """Pad the parts into buckets.
@@ -176,12 +188,17 @@ def prepare_fit(
     layout
         Of the study, when these parts are a fold of it. A vocabulary that is larger than the
         study's gets a layout of its own.
+    few_sizes
+        Whether to round the rows of the embedding and the padded lengths up to few sizes, which
+        trials of a search over such sizes then share: see `few_sizes_up`.
     """
+    if few_sizes and layout is None:
+        vocabulary_size = few_sizes_up(max(vocabulary_size, ROWS_MIN))
     is_given = layout is not None and layout.vocabulary_size >= vocabulary_size
     edges = (
         layout.edges
         if layout is not None and is_given
-        else bucket_lengths(train.texts.lengths, max_tokens)
+        else bucket_lengths(train.texts.lengths, max_tokens, few_sizes=few_sizes)
     )
     buckets = tuple(
         TrainBucket(_smallest(bucket.token_ids, vocabulary_size), train.labels[bucket.rows])
@@ -193,7 +210,7 @@ def prepare_fit(
 
     return FitData(
         layout=layout if layout is not None and is_given
-        else Layout(edges, vocabulary_size, buckets),
+        else Layout(edges, vocabulary_size, buckets, few_sizes=few_sizes),
         train=buckets,
         train_labels=train.labels,
         validation=to_predict(validation),

@@ -21,6 +21,18 @@ def test_every_text_is_in_the_smallest_bucket_that_holds_it():
     assert 0 not in long.token_ids[1]
 
 
+def test_lengths_of_a_searched_range_are_few():
+    lengths = np.random.default_rng(0).integers(1, 300, 5_000).astype(np.int32)
+
+    found = {
+        edge
+        for max_tokens in range(20, 300, 7)
+        for edge in bucket_lengths(lengths, max_tokens, few_sizes=True)
+    }
+
+    assert found <= {8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384}
+
+
 def test_small_data_gets_one_bucket_and_skewed_data_several():
     assert bucket_lengths(np.array([5, 30], np.int32), 100) == (32,)
     skewed = np.array([10] * 9000 + [400] * 1000, np.int32)
