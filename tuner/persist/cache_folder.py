@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from stat import S_ISREG
 
 from filelock import FileLock
 
-from tuner.errors import CheckpointError
+from tuner.errors import CheckpointError, StorageError
 from tuner.persist.array_file import open_array_file
 from tuner.persist.atomic import disk_errors, write_json
 
@@ -53,6 +54,8 @@ class CacheFolder:
         for path in self._folder.glob(f"*/*{_ENDING}"):
             with suppress(FileNotFoundError):  # pruned meanwhile by another process
                 about = path.stat()
+                if not S_ISREG(about.st_mode):
+                    continue  # nothing of ours
                 key = path.name.removesuffix(_ENDING)
                 found.append(
                     CacheEntry(path.parent.name, key, path, about.st_size, about.st_mtime)
@@ -69,6 +72,8 @@ class CacheFolder:
                 damaged.append(entry)
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                raise StorageError(f"{entry.path}: cannot be read: {error.strerror}.") from error
         return damaged
 
     def prune(

@@ -187,6 +187,23 @@ def test_prune_removes_what_a_killed_process_left(cache, tmp_path):
     assert keys(cache) == ["k"]
 
 
+def test_foreign_files_and_folders_are_left_alone_unless_they_pass_for_entries(cache, tmp_path):
+    use(cache, "k", age=0)
+    stage = tmp_path / "cache" / "segments"
+    (stage / "folder.arrays").mkdir()
+    (stage / "notes.txt").write_text("mine")
+    (stage / "junk.arrays").write_text("not of ours, and no entry")
+
+    damaged = cache.verify()
+
+    assert keys(cache) == ["junk", "k"]
+    assert [entry.key for entry in damaged] == ["junk"]
+    cache.prune(max_bytes=0)
+    assert sorted(path.name for path in stage.iterdir() if path.name[0] != ".") == [
+        "folder.arrays", "notes.txt",
+    ]  # fmt: skip
+
+
 def test_full_disk_is_one_line(cache, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
