@@ -37,12 +37,20 @@ class Workers(Protocol):
 
 
 class Watcher:
-    """Tells a `Progress` what has changed since the last look."""
+    """Tells a `Progress` what has changed since the last look.
+
+    Of a trial that runs again it tells the epochs that nobody has run before, and of one that
+    has the result of another none.
+    """
 
     def __init__(self, trials: Sequence[TrialRecord], progress: Progress) -> None:
         self._progress = progress
         self._ended = {trial.number for trial in trials if trial.state != "running"}
+        self._started: set[int] = set()
+        # By origin: attempts at one trial go on with its epochs.
         self._epochs: dict[int, int] = {}
+        for trial in trials:
+            self._note_epochs(trial)
 
     def look(self, trials: Sequence[TrialRecord]) -> int:
         """Pass on what is new, and give the count of trials that have ended."""
@@ -58,15 +66,21 @@ class Watcher:
         return n_ended
 
     def _follow(self, trial: TrialRecord) -> None:
-        if trial.number not in self._epochs:
+        if trial.number not in self._started:
             if not trial.params:
                 return  # still drawing
             self._progress.trial_started(trial.number, trial.params)
-            self._epochs[trial.number] = 0
-        for epoch, value in sorted(trial.intermediate.items()):
-            if epoch > self._epochs[trial.number]:
-                self._progress.epoch_finished(trial.number, epoch, value)
-                self._epochs[trial.number] = epoch
+            self._started.add(trial.number)
+        if "duplicate_of" not in trial.attributes:
+            known = self._epochs.get(trial.origin, 0)
+            for epoch, value in sorted(trial.intermediate.items()):
+                if epoch > known:
+                    self._progress.epoch_finished(trial.number, epoch, value)
+        self._note_epochs(trial)
+
+    def _note_epochs(self, trial: TrialRecord) -> None:
+        known = self._epochs.get(trial.origin, 0)
+        self._epochs[trial.origin] = max([known, *trial.intermediate])
 
 
 def run_with_workers(
