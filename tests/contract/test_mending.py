@@ -267,6 +267,30 @@ def test_copy_that_was_stopped_leaves_nothing_and_one_that_was_killed_is_made_an
     joined.close()
 
 
+def test_copy_that_was_killed_before_it_had_marked_its_study_is_made_anew(study, url, tmp_path):
+    run(study, 2)
+    target = f"sqlite:///{tmp_path / 'copy.db'}"
+    storage = open_storage(target, create=True)
+    storage.create_new_study([StudyDirection.MAXIMIZE], "s")
+    close_storage(storage)
+
+    (copied,) = copy_studies(url, target)
+
+    assert (copied.n_trials, copied.was_there) == (2, False)
+    assert read_trials(target, "s") == read_trials(url, "s")
+
+
+def test_copy_keeps_a_foreign_study_that_has_trials_and_no_attributes(study, url, tmp_path):
+    target = f"sqlite:///{tmp_path / 'copy.db'}"
+    storage = open_storage(target, create=True)
+    foreign = storage.create_new_study([StudyDirection.MAXIMIZE], "s")
+    RDBStorage.create_new_trial(storage, foreign)
+    close_storage(storage)
+
+    with pytest.raises(ConfigError, match="none is overwritten; it has 's'"):
+        copy_studies(url, target)
+
+
 def test_copy_names_the_storage_that_fails(study, url, tmp_path, monkeypatch):
     run(study, 1)
     study.table_blobs().put("weights", b"w")

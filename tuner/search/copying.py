@@ -101,7 +101,7 @@ class _Read:
                 f"TO must not be written by two copies at once: {self.name!r} is being copied by "
                 f"process {begun.get('pid')} on {begun.get('host')}."
             )
-        if begun is None and not self._is_copied(target, there):
+        if not _is_begun(target, there) and not self._is_copied(target, there):
             raise ConfigError(
                 f"TO must not have a study of the same name, since none is overwritten; it has "
                 f"{self.name!r}."
@@ -117,7 +117,7 @@ class _Read:
     def copy(self, target: EnduringStorage, there: Any | None) -> CopiedStudy:
         """Copy it, unless an earlier run has."""
         trials = self._trials()
-        if there is not None and _BEGUN not in there.user_attrs:
+        if there is not None and not _is_begun(target, there):
             return self._copied(trials, n_blobs=0, was_there=True)
         if there is not None:
             _remove(target, there._study_id)
@@ -176,6 +176,17 @@ class _Read:
             fingerprint=attributes.get("fingerprint"),
             best_weights=None if best is None else best.attributes.get("weights"),
         )
+
+
+def _is_begun(target: EnduringStorage, there: Any) -> bool:
+    """Say whether a copy of a study was cut off, at the latest before its study's attributes.
+
+    One killed as soon as its study was made has not marked it yet, and nothing is in it.
+    """
+    if _BEGUN in there.user_attrs:
+        return True
+    is_bare = not (there.user_attrs or there.system_attrs)
+    return is_bare and not target.get_all_trials(there._study_id, deepcopy=False)
 
 
 def _ends(trials: Sequence[FrozenTrial]) -> dict[int, tuple[TrialState, float | None]]:
