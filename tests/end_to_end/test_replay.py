@@ -142,6 +142,16 @@ def test_trial_that_failed_fails_again_with_the_same_words(record):
     assert "it fails now with the same words" in result.stdout
 
 
+def test_trial_that_was_set_aside_and_does_not_die_any_more_says_so(record):
+    death = "set aside after 3 deaths in one epoch: its process was ended by SIGKILL in epoch 2"
+
+    result = replay(record(TrialState.FAIL, epochs=1, failure=death, set_aside=True), 2)
+
+    assert result.returncode == 0, result.stderr
+    assert f"it failed then: {death}" in result.stdout
+    assert "it does not die now" in result.stdout
+
+
 def test_other_code_of_that_trial_is_named_though_its_study_went_on_with_this_one(record):
     result = replay(record(TrialState.PRUNED, epochs=1, about={"source": "0" * 12}), 2)
 

@@ -81,3 +81,5 @@ def _lines(found: Replay) -> Iterator[str]:
         yield f"it fails now: {found.failure_again}"
     elif found.must_fail:
         yield "it does not fail now"
+    elif found.was_set_aside:
+        yield "it does not die now"

@@ -62,6 +62,8 @@ class Replay:
         Why it failed then and now, "" where it did not.
     must_fail
         Whether it failed by its configuration, and not by a limit or a dead process.
+    was_set_aside
+        Whether its guarded process died again and again.
     """
 
     trial: int
@@ -76,6 +78,7 @@ class Replay:
     failure: str
     failure_again: str
     must_fail: bool
+    was_set_aside: bool
 
     @property
     def holds(self) -> bool:
@@ -244,6 +247,7 @@ def _compared(
         failure=_failure(trial),
         failure_again=failure,
         must_fail=_must_fail(trial),
+        was_set_aside=trial.is_set_aside,
     )
 
 
