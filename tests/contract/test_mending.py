@@ -9,10 +9,11 @@ import pytest
 import sqlalchemy
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 from sqlalchemy.exc import DatabaseError
 
 from tests.fake_trainer import NoStore, Quiet, run_fake
+from tuner.cli.main import cli, run_command
 from tuner.config import load_settings
 from tuner.errors import ConfigError, StorageError
 from tuner.search import (
@@ -121,10 +122,11 @@ def test_sound_storage_has_no_flaw(study, url):
 def test_data_that_workers_would_miss_are_named_with_what_puts_them_there_again(study, url):
     study.table_blobs().delete(PARTS)
 
-    ((kind, message, is_mended),) = check(url)
+    (flaw,) = check_storage(url, fix=False, has_blob=lambda *_: True)
 
-    assert (kind, is_mended) == ("blob", False)
-    assert message.startswith("the data for its workers are missing or damaged; `tuner submit`")
+    assert (flaw.kind, flaw.is_mended) == ("blob", False)
+    assert flaw.message == "the data for its workers are missing or damaged"
+    assert "`tuner submit`" in flaw.remedy
 
 
 def test_weights_that_the_end_of_the_study_asks_for_are_all_looked_for(study, url):
@@ -177,6 +179,26 @@ def test_blobs_of_no_study_and_trials_too_many_are_found(study, url):
     assert kinds["total"] == ("3 trials are finished, more than the 2 asked for", False)
     assert kinds["blob"] == ("1 blobs belong to no study", True)
     assert other.keys() == []
+
+
+def test_what_cannot_be_mended_is_named_with_what_its_user_can_do(study, url, monkeypatch, capsys):
+    run(study, 3)
+    study.set_terms(StudyTerms(2, "database", "0" * 64, {}))
+    study.table_blobs().delete("weights")
+    copy_of_trial_1 = create_trial(value=0.5, user_attrs={"origin": 1})
+    RDBStorage.create_new_trial(study._storage, study._study._study_id, copy_of_trial_1)
+    monkeypatch.setenv("OPTUNA_STORAGE", url)
+
+    assert run_command(cli, ["storage", "check", "--fix"]) == 1
+
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 5
+    for line, remedy in {
+        "s: trial 1 was finished twice": "so many more --trials",
+        "s: 4 trials are finished, more than the 2 asked for": "with --trials 4 makes",
+        f"s: the weights of its best trial {study.best().number} are": "restore the database from",
+    }.items():
+        assert any(each.startswith(line) and remedy in each for each in said), (line, said)
 
 
 def test_copied_studies_are_the_same_and_go_on(study, url, tmp_path):

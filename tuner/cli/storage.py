@@ -94,8 +94,8 @@ def check(*, fix: bool, output: Path, storage: str | None, as_json: bool) -> int
         click.echo(json.dumps([asdict(flaw) for flaw in flaws], ensure_ascii=False))
     else:
         for flaw in flaws:
-            mended = "  (mended)" if flaw.is_mended else ""
-            click.echo(f"{flaw.study or 'storage'}: {flaw.message}{mended}")
+            what_now = "  (mended)" if flaw.is_mended else f": {flaw.remedy}"
+            click.echo(f"{flaw.study or 'storage'}: {flaw.message}{what_now}")
         if not flaws:
             click.echo("nothing is wrong")
     return int(any(not flaw.is_mended for flaw in flaws))

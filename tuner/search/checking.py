@@ -19,10 +19,12 @@ from tuner.search.retries import retry_attributes
 from tuner.search.storage import close_storage, open_storage
 from tuner.search.terms import StudyTerms, parts_key, read_terms
 from tuner.search.transactions import Beat
+from tuner.wording import times
 
 __all__ = ["Flaw", "check_storage"]
 
 HasBlob = Callable[[str, str], bool]
+_BEGIN_AGAIN = "restore the database from a backup, or begin the study under another --study-name"
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -31,12 +33,13 @@ class Flaw:
     """One thing that is wrong.
 
     `kind` is "orphan", "duplicate", "total", "terms" or "blob"; `study` its name, "" for the
-    storage itself; `is_mended` says whether it is put right now.
+    storage itself; `remedy` what its user can do; `is_mended` says whether it is put right now.
     """
 
     kind: str
     study: str
     message: str
+    remedy: str
     is_mended: bool = False
 
 
@@ -82,7 +85,15 @@ def _check_study(
         if is_dead(beat.owner) or beat.age_seconds > storage.endurance.grace_seconds
     ]
     if "settings_digest" not in study.user_attrs:
-        flaws.append(Flaw("terms", name, "was not made by tuner, or cut off before its settings"))
+        flaws.append(
+            Flaw(
+                "terms",
+                name,
+                "was not made by tuner, or cut off before its settings",
+                "what began it, `tuner optimize`, `submit` or `storage copy`, makes it whole when "
+                "run again; a study of another program can stay",
+            )
+        )
     flaws += _check_numbers(name, trials, terms)
     is_whole: Callable[[str], bool] = partial(has_blob, name)
     is_there = is_whole
@@ -92,11 +103,11 @@ def _check_study(
             blobs = TableBlobs(storage, study._study_id)
             is_whole, is_there = partial(_is_whole, blobs), blobs.has
         if not is_whole(parts_key(terms.parts_digest)):
-            message = (
-                "the data for its workers are missing or damaged; `tuner submit` or `tuner "
-                "optimize`, where it was begun, puts them there again"
+            message = "the data for its workers are missing or damaged"
+            remedy = (
+                "`tuner submit` or `tuner optimize`, where it was begun, puts them there again"
             )
-            flaws.append(Flaw("blob", name, message))
+            flaws.append(Flaw("blob", name, message, remedy))
     direction = study.directions[0].name.lower()
     return flaws + _missing_weights(name, trials, terms, direction, is_whole, is_there)
 
@@ -125,6 +136,12 @@ def _missing_weights(
     best = top_trials(records, direction, terms.weights_kept if terms is not None else 1)
     first = [record for record in records if record.origin == 0 and record.state == "complete"]
     looked_for = {record.number: record for record in (*best, *first)}
+    remedy = (
+        _BEGIN_AGAIN
+        if terms is not None and terms.blobs == "database"
+        else "give the --output that the study was begun with; if they are not there either, "
+        "bring its run directory back from a backup, or begin the study under another --study-name"
+    )
     flaws = []
     for number, record in looked_for.items():
         digest = record.attributes.get("weights")
@@ -132,7 +149,7 @@ def _missing_weights(
         if digest is not None and not (is_whole if is_best else is_there)(digest):
             which = "best trial" if is_best else "trial"
             message = f"the weights of its {which} {number} are missing or damaged"
-            flaws.append(Flaw("blob", name, message))
+            flaws.append(Flaw("blob", name, message, remedy))
     return flaws
 
 
@@ -145,7 +162,8 @@ def _orphan(storage: EnduringStorage, study: Any, beat: Beat, *, fix: bool) -> F
             reason="interrupted: its worker was gone",
             retry=retry_attributes(beat.number, beat.attributes, is_lost=True),
         )
-    return Flaw("orphan", study.study_name, message, is_mended=fix)
+    remedy = "--fix queues it again, as the study's next worker does"
+    return Flaw("orphan", study.study_name, message, remedy, is_mended=fix)
 
 
 def _check_numbers(
@@ -155,15 +173,23 @@ def _check_numbers(
     finished = [trial for trial in trials if trial.state in _FINISHED]
     numbers = Counter(trial.number for trial in trials)
     for number in sorted(n for n, count in numbers.items() if count > 1):
-        flaws.append(Flaw("duplicate", name, f"{numbers[number]} trials have the number {number}"))
+        message = f"{numbers[number]} trials have the number {number}"
+        flaws.append(Flaw("duplicate", name, message, _BEGIN_AGAIN))
     origins = Counter(trial.user_attrs.get("origin", trial.number) for trial in finished)
     for origin in sorted(n for n, count in origins.items() if count > 1):
-        flaws.append(
-            Flaw("duplicate", name, f"trial {origin} was finished {origins[origin]} times")
+        message = f"trial {origin} was finished {times(origins[origin])}"
+        remedy = (
+            "its results are sound but count each; give the study so many more --trials, if "
+            "others shall stand in their place"
         )
+        flaws.append(Flaw("duplicate", name, message, remedy))
     if terms is not None and len(finished) > terms.total:
         message = f"{len(finished)} trials are finished, more than the {terms.total} asked for"
-        flaws.append(Flaw("total", name, message))
+        remedy = (
+            f"all of them count; `tuner optimize` or `submit` with --trials {len(finished)} makes "
+            "that the total"
+        )
+        flaws.append(Flaw("total", name, message, remedy))
     return flaws
 
 
@@ -173,4 +199,5 @@ def _check_blobs(storage: EnduringStorage, *, fix: bool) -> list[Flaw]:
     n_orphans = drop_orphans(storage, fix=fix)
     if not n_orphans:
         return []
-    return [Flaw("blob", "", f"{n_orphans} blobs belong to no study", is_mended=fix)]
+    message = f"{n_orphans} blobs belong to no study"
+    return [Flaw("blob", "", message, "--fix removes them", is_mended=fix)]
