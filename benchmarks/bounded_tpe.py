@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from side_by_side import Lines, machine, median
+from side_by_side import Lines, median
 
 from tuner.config import SamplerSettings, load_settings
 from tuner.search import sampler
@@ -74,10 +74,9 @@ def main() -> None:
                 found, seconds = run(seed, arguments.trials)
                 lines.add({"seed": seed, "who": who, **found, "seconds": round(seconds, 1)})
     fields = [name for name in lines.rows[0] if name.startswith(("best", "mean", "seconds"))]
-    lines.add(
+    lines.sum_up(
         {"medians": {who: {name: median(row[name] for row in lines.having(who=who))
-                           for name in fields} for who in ("bounded", "all")},
-         "machine": machine()}
+                           for name in fields} for who in ("bounded", "all")}}
     )  # fmt: skip
 
 

@@ -49,9 +49,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path("runs/bench"))
     arguments = parser.parse_args()
+    lines = Lines(arguments.output / "fasttext.jsonl")
+    if lines.having(rounds=arguments.rounds):
+        return
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    lines = Lines(arguments.output / "fasttext.jsonl")
     bench = open_bench(
         "quickstart", arguments.output, [*QUIET.items(), ("model.backbone", "average")]
     )
@@ -71,7 +73,8 @@ def main() -> None:
             if turn:  # the first one compiles
                 rows.append((own, other))
     lines.add(
-        {"tokens": n_tokens, "tuner_epoch_seconds": median(own for own, _ in rows),
+        {"rounds": arguments.rounds, "tokens": n_tokens,
+         "tuner_epoch_seconds": median(own for own, _ in rows),
          "fasttext_epoch_seconds": median(other for _, other in rows),
          "tuner_over_fasttext": median(own / other for own, other in rows), "machine": machine()}
     )  # fmt: skip

@@ -21,7 +21,7 @@ import keras_tuner
 import numpy as np
 from plain_loop import macro_f1
 from plain_networks import build
-from side_by_side import Bench, Lines, TunerLoop, machine, median, open_bench
+from side_by_side import Bench, Lines, TunerLoop, median, open_bench
 
 from tuner.config import apply_params
 from tuner.search.space import distributions
@@ -144,7 +144,7 @@ def main() -> None:
         )  # fmt: skip
     rows = lines.having(rival=kind)
     ratio = median(row["rival_seconds"] / row["tuner_seconds"] for row in rows)
-    lines.add({"summary": kind, "median_ratio": ratio, "machine": machine()})
+    lines.sum_up({"summary": kind, "median_ratio": ratio})
 
 
 if __name__ == "__main__":

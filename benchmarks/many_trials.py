@@ -65,6 +65,9 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder = arguments.output
     lines = Lines(folder / "many_trials.jsonl")
+    case = {"finished": arguments.finished, "trials": arguments.trials}
+    if lines.having(**case):
+        return
     bench = open_bench("quickstart", folder, OVERRIDES)
     seconds = {}
     for finished in (20, arguments.finished):
@@ -84,7 +87,7 @@ def main() -> None:
             loop.run_one()
             spent.append(time.perf_counter() - started)
         seconds[str(finished)] = median(spent)
-    lines.add({"seconds_around_the_training": seconds, "machine": machine()})
+    lines.add({**case, "seconds_around_the_training": seconds, "machine": machine()})
 
 
 def nothing_stored(settings: Settings, weights: dict[str, Any], about: dict[str, Any]) -> Any:

@@ -27,6 +27,8 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = arguments.output
     lines = Lines(folder / "memory_growth.jsonl")
+    if lines.having(trials=arguments.trials):
+        return  # memory of one process: what was cut off begins anew
     shutil.rmtree(folder / "memory", ignore_errors=True)
     loop = TunerLoop(open_bench("quickstart", folder, SHORT), folder / "memory", "memory")
     spent, found = [], {}
@@ -41,7 +43,7 @@ def main() -> None:
                 "median_seconds": round(statistics.median(spent[-EVERY:]), 3),
             }
             print(number, found[str(number)], flush=True)
-    lines.add({"after_trials": found, "machine": machine()})
+    lines.add({"trials": arguments.trials, "after_trials": found, "machine": machine()})
 
 
 if __name__ == "__main__":

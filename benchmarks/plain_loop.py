@@ -25,7 +25,7 @@ import numpy as np
 import optuna
 from best_weights import BestWeights, macro_f1
 from plain_networks import NETWORKS, build
-from side_by_side import QUIET, Bench, Lines, TunerLoop, machine, median, open_bench
+from side_by_side import QUIET, Bench, Lines, TunerLoop, median, open_bench
 
 from tuner.config import apply_params
 
@@ -141,11 +141,12 @@ def main() -> None:
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     backbone, folder = arguments.backbone, arguments.output
-    lines = Lines(folder / "plain_loop.jsonl")
     no_penalties = [("regularization.l1", 0.0), ("regularization.l2", 0.0)]
     overrides = [*QUIET.items(), ("model.backbone", backbone), *no_penalties]
     bench = open_bench(arguments.study, folder, overrides, arguments.data)
-    name = f"{Path(arguments.data).stem if arguments.data else arguments.study}-{backbone}"
+    texts = Path(arguments.data).stem if arguments.data else arguments.study
+    lines = Lines(folder / f"plain_loop{'' if texts == 'quickstart' else f'-{texts}'}.jsonl")
+    name = f"{texts}-{backbone}"
     tuner, plain = TunerLoop(bench, folder, name), PlainLoop(bench, folder, f"plain-{name}")
     while len(lines.having(backbone=backbone, who="plain")) < arguments.trials:
         started = time.perf_counter()
@@ -159,7 +160,7 @@ def main() -> None:
         lines.add(row | {"stages": trial.attributes["seconds"]})
         row = {"backbone": backbone, "who": "plain", "seconds": other, "value": value}
         lines.add(row | {"training_seconds": round(plain.training_seconds, 3)})
-    lines.add({"summary": summary(lines, backbone), "machine": machine()})
+    lines.sum_up({"summary": summary(lines, backbone)})
 
 
 if __name__ == "__main__":

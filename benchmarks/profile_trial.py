@@ -82,6 +82,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/bench"))
     arguments = parser.parse_args()
     lines = Lines(arguments.output / "profile.jsonl")
+    if lines.having(backbone=arguments.backbone):
+        return
     bench = open_bench(
         "quickstart", arguments.output, [*QUIET.items(), ("model.backbone", arguments.backbone)]
     )

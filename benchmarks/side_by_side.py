@@ -16,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from json_lines import append_line, read_lines
+
 from tuner.config import Settings, load_settings
 from tuner.cores import cores
 from tuner.persist import Cache, FolderBlobs
@@ -51,8 +53,7 @@ class Lines:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        found = path.read_text("utf-8").splitlines() if path.exists() else []
-        self.rows: list[dict[str, Any]] = [json.loads(line) for line in found]
+        self.rows = read_lines(path)
 
     def having(self, **wanted: Any) -> list[dict[str, Any]]:
         """Give the measurements with these fields."""
@@ -61,10 +62,13 @@ class Lines:
     def add(self, row: Mapping[str, Any]) -> None:
         """Keep a measurement at once, and show it."""
         self.rows.append(dict(row))
-        line = json.dumps(row, ensure_ascii=False)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-        print(line, flush=True)
+        append_line(self._path, row)
+        print(json.dumps(row, ensure_ascii=False), flush=True)
+
+    def sum_up(self, summary: Mapping[str, Any]) -> None:
+        """Keep a summary with the machine, unless the same one stands already."""
+        if not self.having(**summary):
+            self.add({**summary, "machine": machine()})
 
 
 def median(values: Iterable[float]) -> float:
