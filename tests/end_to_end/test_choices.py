@@ -8,7 +8,7 @@ import sqlite3
 import numpy as np
 import openpyxl
 
-from tests.conftest import BAD, GOOD, NEUTRAL, SMALL, make_rows, run_tuner
+from tests.conftest import BAD, GOOD, NEUTRAL, SMALL, make_rows, run_tuner, write_csv
 
 OFF = (
     "training.learning_rate", "training.fine_tune_scale", "regularization.l1",
@@ -58,3 +58,25 @@ def test_grid_over_a_workbook_with_vectors_augmentation_and_focal_loss(tmp_path)
     )  # fmt: skip
     assert predicted.returncode == 0, predicted.stderr
     assert len(predicted.stdout.splitlines()) == 61
+
+
+def test_a_broken_file_among_searched_vectors_fails_its_trial_and_the_study_goes_on(tmp_path):
+    write_csv(tmp_path / "reviews.csv", make_rows(60))
+    (tmp_path / "broken.txt").write_text("好 1 2\n差 1\n", encoding="utf-8")
+    off = [f"space.{name}=off" for name in (*OFF, "model.frozen_depth")]
+    sets = [
+        "model.backbone=average", "preprocess.segmenter=characters", "sampler.name=grid",
+        "model.embedding_width=2", 'space.model.vectors={choices=["none","broken.txt"]}', *off,
+    ]  # fmt: skip
+
+    done = run_tuner(
+        "optimize", "--data", "reviews.csv", "--trials", "2", *SMALL,
+        *(argument for each in sets for argument in ("--set", each)),
+        cwd=tmp_path,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "broken.txt, line 2: must have 2 numbers behind the word; got 1" in done.stderr
+    (best,) = (tmp_path / "runs").glob("*/best_params.json")
+    trials = json.loads(best.read_text(encoding="utf-8"))["trials"]
+    assert (trials["complete"], trials["failed"]) == (1, 1)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuner.config import PreprocessSettings, Settings
+from tuner.errors import DataError, TrialFailed
 from tuner.features import Coverage, EmbeddingStart
 from tuner.models import ignored_settings, is_pretrained
 from tuner.packed import PackedTokens
@@ -90,7 +91,13 @@ class Pipeline:
         stop_requested: StopRequested,
         checkpoint: Checkpoint | None = None,
     ) -> TrialOutcome:
-        """Run one configuration once; see `tuner.training.fit`."""
+        """Run one configuration once; see `tuner.training.fit`.
+
+        Raises
+        ------
+        TrialFailed
+            Also if the file of `model.vectors` that the search has chosen is broken.
+        """
         started = time.perf_counter()
         from tuner.training import fit  # loads TensorFlow, which takes seconds
 
@@ -103,7 +110,12 @@ class Pipeline:
                 checkpoint=checkpoint,
             )
         prepared = self._features.prepare(settings, stop_requested=stop_requested)
-        start = self._embedding_start(settings, prepared)
+        try:
+            start = self._embedding_start(settings, prepared)
+        except DataError as error:
+            if "model.vectors" not in settings.space:
+                raise
+            raise TrialFailed(f"model.vectors: {error}") from error  # others have another file
         replacements = self._aids.replacements(
             settings, prepared.encoder, prepared.encoded["train"]
         )
