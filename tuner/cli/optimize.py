@@ -60,7 +60,8 @@ __all__ = ["optimize"]
     type=ConfirmationSize(),
     default="5:5",
     show_default=True,
-    help="Run the best K trials again on up to SEEDS fresh seeds; the best mean wins. Or none.",
+    help="Run the best K trials and the default settings again on up to SEEDS fresh seeds; the "
+    "best mean wins. Or none.",
 )
 @click.option(
     "--workers",
@@ -236,13 +237,13 @@ def _view(
 
     from tuner.cli.progress import LineView, LiveView
     from tuner.cli.tally import Tally
-    from tuner.evaluation import runs_needed
+    from tuner.service import ConfirmationPlan
 
     tally = Tally(
         trials,
         plan.settings.study.metric,
         plan.settings.direction,
-        runs_after=0 if confirm is None else runs_needed(*confirm),
+        runs_after=0 if confirm is None else ConfirmationPlan(*confirm).runs(trials),
         workers=workers,
     )
     console = Console(stderr=True)

@@ -9,7 +9,7 @@ from tuner.search.failures import check_failures
 from tuner.search.importance import parameter_importances
 from tuner.search.objective import check_finite, trial_seeds
 from tuner.search.pruner import why_none_pruned
-from tuner.search.ranking import best_trial, top_trials
+from tuner.search.ranking import best_trial, default_trial, top_trials
 from tuner.search.reading import (
     count_trials,
     list_studies,
@@ -58,6 +58,7 @@ __all__ = [
     "close_storage",
     "copy_studies",
     "count_trials",
+    "default_trial",
     "default_url",
     "distributions",
     "edge_warnings",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tuner.records import TrialRecord
 
-__all__ = ["best_trial", "count_better", "top_trials"]
+__all__ = ["best_trial", "count_better", "default_trial", "top_trials"]
 
 
 def top_trials(trials: Sequence[TrialRecord], direction: str, k: int) -> list[TrialRecord]:
@@ -20,6 +20,11 @@ def top_trials(trials: Sequence[TrialRecord], direction: str, k: int) -> list[Tr
 def best_trial(trials: Sequence[TrialRecord], direction: str) -> TrialRecord | None:
     """Give the first of `top_trials`; None where no trial is complete."""
     return next(iter(top_trials(trials, direction, 1)), None)
+
+
+def default_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
+    """Give the trial of the default settings; None where it is not complete."""
+    return next((trial for trial in _ranked(trials) if trial.origin == 0), None)
 
 
 def count_better(trials: Sequence[TrialRecord], direction: str, value: float) -> int:

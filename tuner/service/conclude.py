@@ -16,6 +16,7 @@ from tuner.search import (
     Search,
     best_trial,
     count_trials,
+    default_trial,
     distributions,
     edge_warnings,
     parameter_importances,
@@ -65,7 +66,7 @@ def conclude(
             f"{counts['pruned']} pruned, {counts['failed']} failed."
         )
     winner = found if confirmed is None else confirmed.winner.trial
-    default = next((t for t in trials if t.origin == 0 and t.state == "complete"), None)
+    default = default_trial(trials)
     opening = open_test(results, winner, default, stop_requested)
     suspects = study_suspects(results.pipeline, results.settings)
     content = results.write_best(

@@ -23,7 +23,7 @@ from tuner.records import (
     TrialRecord,
     TrialSeeds,
 )
-from tuner.search import Search, top_trials
+from tuner.search import Search, default_trial, top_trials
 from tuner.seeds import Stream, derive_seed
 from tuner.service.folds import Folds
 from tuner.service.race import Contender, LostRun, Race, RunOnce
@@ -40,10 +40,24 @@ FOLDS_MIN = 3
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationPlan:
-    """The best `top` trials on up to `seeds` fresh seeds (or folds)."""
+    """The best `top` trials and the default settings on up to `seeds` fresh seeds (or folds)."""
 
     top: int = 5
     seeds: int = 5
+
+    def candidates(self, trials: Sequence[TrialRecord], direction: str) -> list[TrialRecord]:
+        """Give the trials that are confirmed, best first.
+
+        Those that lead a search lead by luck too, on few rows by nothing else. So the default
+        settings, which no luck chose, are among them wherever they stand.
+        """
+        best = top_trials(trials, direction, self.top)
+        default = default_trial(trials)
+        return best if default is None or default in best else [*best, default]
+
+    def runs(self, n_trials: int) -> int:
+        """Count the runs of so many complete trials, at most."""
+        return runs_needed(min(self.top + 1, n_trials), self.seeds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +174,7 @@ def confirm(
         From `stop_requested`; finished runs stay.
     """
     settings = results.settings
-    candidates = top_trials(search.trials(), settings.direction, plan.top)
+    candidates = plan.candidates(search.trials(), settings.direction)
     if not candidates:
         return None
     kind = kind_for(results.parts)
@@ -183,7 +197,7 @@ def confirm(
         lost = race.lost(candidates, plan.seeds)
     if not contenders:
         _log.warning(
-            "none of the best %d trials could be confirmed: the best one of the search is taken",
+            "none of %d trials could be confirmed: the best one of the search is taken",
             len(candidates),
         )
         return None
@@ -214,8 +228,8 @@ def _say_cost(
     seconds_left = max(0, n_runs - n_done) * seconds
     how = "fresh seeds" if kind == "seeds" else "fresh seeds, by cross-validation"
     _log.info(
-        "confirming the best %d trials on up to %d %s: %d runs, about %.0f s%s",
-        len(candidates),
+        "confirming %s on up to %d %s: %d runs, about %.0f s%s",
+        _named(candidates, plan),
         plan.seeds,
         how,
         n_runs,
@@ -223,6 +237,12 @@ def _say_cost(
         f"; {n_done} are done" if n_done else "",
     )
     progress.confirmation_started(n_runs, n_done, seconds_left)
+
+
+def _named(candidates: Sequence[TrialRecord], plan: ConfirmationPlan) -> str:
+    n_best = min(plan.top, len(candidates))
+    named = "the best trial" if n_best == 1 else f"the best {n_best} trials"
+    return named if len(candidates) == n_best else f"{named} and the default settings"
 
 
 def _seeds(settings: Settings, repetition: int) -> TrialSeeds:

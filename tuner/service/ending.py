@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tuner.evaluation import runs_needed
 from tuner.records import TrialRecord
-from tuner.search import EndsEarly, is_flat, top_trials
+from tuner.search import EndsEarly, is_flat
 from tuner.service.confirm import ConfirmationPlan
 from tuner.service.ending_cost import EndingCost
 from tuner.service.results import Results
@@ -98,7 +97,7 @@ def _seconds_ahead(
     one_more += max((trial.compile_seconds for trial in complete[1:][-RECENT:]), default=0.0)
     if confirmation is None:
         return one_more
-    best = top_trials(complete, direction, confirmation.top)
+    best = confirmation.candidates(complete, direction)
     # One more trial may be one more contender.
-    n_runs = runs_needed(min(confirmation.top, len(best) + 1), confirmation.seeds)
+    n_runs = confirmation.runs(len(best) + 1)
     return one_more + n_runs * statistics.fmean(trial.working_seconds for trial in best)

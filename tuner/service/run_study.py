@@ -14,7 +14,6 @@ from typing import Any
 
 from tuner.cores import cores
 from tuner.errors import Interrupted
-from tuner.evaluation import runs_needed
 from tuner.isolation import PipelineRecipe
 from tuner.persist import probe_folder
 from tuner.pipeline import StudyTrials
@@ -174,7 +173,7 @@ def _runs(confirmation: ConfirmationPlan | None, total: int) -> int:
     """Count the runs of the confirmation, at most."""
     if confirmation is None:
         return 0
-    return runs_needed(min(confirmation.top, total), confirmation.seeds)
+    return confirmation.runs(total)
 
 
 def _confirm(

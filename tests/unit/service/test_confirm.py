@@ -32,13 +32,25 @@ def test_there_are_three_folds_at_least():
     assert n_folds_for(parts(50, 50, 100)) == 3
 
 
+def test_the_default_settings_are_confirmed_wherever_they_stand():
+    found = [trial(number, value) for number, value in enumerate((0.5, 0.9, 0.7, 0.8))]
+    plan = ConfirmationPlan(2, 3)
+
+    assert [t.number for t in plan.candidates(found, "maximize")] == [1, 3, 0]
+    assert [t.number for t in plan.candidates(found, "minimize")] == [0, 2]
+    assert [t.number for t in plan.candidates(found[1:], "maximize")] == [1, 3]
+
+
+def trial(number, value):
+    return TrialRecord(number, number, "complete", value, {}, {}, {}, None, 1.0)
+
+
 @pytest.mark.parametrize(
     ("metric", "low", "high"),
     [("macro_f1", 0.0, 1.0), ("mcc", -1.0, 1.0), ("log_loss", 0.0, inf)],
 )
 def test_the_interval_of_the_mean_stays_in_the_range_of_the_score(metric, low, high):
-    trial = TrialRecord(0, 0, "complete", 0.5, {}, {}, {}, None, 1.0)
-    winner = Contender(trial, (0.05, 0.9))
+    winner = Contender(trial(0, 0.5), (0.05, 0.9))
 
     found = Confirmation(
         "seeds", ConfirmationPlan(1, 2), (winner,), (), winner, 1.0, metric
