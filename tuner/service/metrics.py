@@ -134,6 +134,7 @@ class StudyMetrics:
         """Take over the best value; trials that others ended are theirs to count."""
         for state in ("complete", "pruned", "failed", "retried"):
             self._metrics._trials.labels(self._study, state)  # so that a rate begins at 0
+        self._metrics._epochs.labels(self._study)
         self._metrics._running.labels(self._study)
         for trial in trials:
             self._take_best(trial)

@@ -36,6 +36,8 @@ def test_trials_are_counted_by_state_and_stages_by_their_seconds():
     metrics = Metrics()
     watcher = metrics.watching("评论", "maximize")
     watcher.study_started([trial(value=0.95)])
+    # There from the start, so that a rate begins at 0.
+    assert value(metrics, "tuner_epochs_total", study="评论") == 0
 
     watcher.trial_started(1, {})
     watcher.epoch_finished(1, 1, 0.5)
