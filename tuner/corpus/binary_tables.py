@@ -17,8 +17,13 @@ from tuner.records import Finding
 __all__ = ["UnsavedFormula", "read_excel", "read_parquet"]
 
 
-def read_parquet(path: Path) -> tuple[list[str], list[Row]]:
-    """Give the column names of a Parquet file and its rows, counted from 1.
+def read_parquet(path: Path, only: Sequence[str] = ()) -> tuple[list[str], list[Row]]:
+    """Give the names of all columns of a Parquet file and its rows, counted from 1.
+
+    Parameters
+    ----------
+    only
+        The columns to load, where the file has them all; otherwise, and for (), all are loaded.
 
     Raises
     ------
@@ -32,12 +37,13 @@ def read_parquet(path: Path) -> tuple[list[str], list[Row]]:
     _require_file(path)
     try:
         with path.open("rb") as file:  # a file: pyarrow would take a folder for a data set
-            table = parquet.ParquetFile(file).read()
+            opened = parquet.ParquetFile(file)
+            names = list(map(str, opened.schema_arrow.names))
+            refuse_double_names(str(path), names)
+            table = opened.read(list(only) if only and set(only) <= set(names) else None)
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise DataError(f"{path}: not a Parquet file that can be read: {reason}.") from error
-    names = [str(name) for name in table.column_names]
-    refuse_double_names(str(path), names)
     return names, [Row(cells, number) for number, cells in enumerate(table.to_pylist(), start=1)]
 
 

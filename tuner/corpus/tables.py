@@ -63,7 +63,7 @@ def read_texts(source: str, columns: tuple[str, ...]) -> list[str]:
     columns
         Text columns, joined by a blank; () takes the usual name.
     """
-    names, rows, _ = _read_rows(source, DataSettings(), remedy="Rename the file")
+    names, rows, _ = _read_rows(source, DataSettings(), only=columns, remedy="Rename the file")
     chosen = text_columns(source, names, columns)
     _refuse_nested(source, rows, chosen)
     return [" ".join(filter(None, (cell_text(row.cells.get(n)) for n in chosen))) for row in rows]
@@ -91,14 +91,20 @@ def read_table(source: str, data: DataSettings) -> Table:
     DataError
         If it cannot be read, has no rows, or lacks a column; names file and line.
     """
-    columns, rows, findings = _read_rows(source, data)
+    named = (*data.text, data.label) if data.text and data.label else ()
+    columns, rows, findings = _read_rows(source, data, only=named)
     shown = mask_password(source) if "://" in source else source
     return _pick_columns(shown, columns, rows, data, findings)
 
 
 def _read_rows(
-    source: str, data: DataSettings, *, remedy: str = "Name it with --set data.format=csv"
+    source: str,
+    data: DataSettings,
+    *,
+    only: Sequence[str],
+    remedy: str = "Name it with --set data.format=csv",
 ) -> tuple[list[str], list[Row], tuple[Finding, ...]]:
+    """Give the names of all columns, rows with the columns of `only` at least, and findings."""
     if "://" in source:
         return *read_query(source, data.query), ()
     path = Path(source)
@@ -108,7 +114,10 @@ def _read_rows(
     kind = _format(path, data.format, remedy)
     if kind == "xlsx":
         return read_excel(path, data.sheet)
-    columns, rows = read_parquet(path) if kind == "parquet" else _read_text_table(path, kind)
+    if kind == "parquet":
+        columns, rows = read_parquet(path, only)
+    else:
+        columns, rows = _read_text_table(path, kind)
     if not rows:
         raise DataError(f"{source}: the file has no rows below its header.")
     return columns, rows, ()

@@ -46,6 +46,18 @@ def test_parquet_gives_its_rows(tmp_path):
     assert read_texts(str(path), ()) == [text for text, _ in ROWS]
 
 
+def test_of_a_parquet_file_only_the_columns_that_are_named_are_loaded(tmp_path):
+    names = ["text.en", "label", "picture", "text"]
+    path = str(parquet(tmp_path / "a.parquet", names, ["a b"], ["x"], [b"much"], ["c"]))
+
+    table = read_table(path, DataSettings(text=("text.en",), label="label"))
+
+    assert dict(table.rows[0].cells) == {"text.en": "a b", "label": "x"}
+    assert read_texts(path, ("text.en",)) == ["a b"]
+    with pytest.raises(DataError, match="'txt', which is not there.*Columns: text.en, label"):
+        read_table(path, DataSettings(text=("txt",), label="label"))
+
+
 def test_workbook_gives_the_rows_of_its_first_sheet_with_their_numbers(tmp_path):
     rows = [[], ["id", "text", "label"], [1, *ROWS[0]], [], [2, *ROWS[1], "beside the table"]]
     found, findings = documents(workbook(tmp_path / "a.xlsx", rows, notes=[]))
