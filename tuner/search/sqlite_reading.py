@@ -61,6 +61,11 @@ def refuse_other_files(path: Path, url: str) -> None:
     except sqlite3.OperationalError as error:
         raise StorageError(f"{mask(url)}: cannot be read: {error}.") from error
     except sqlite3.DatabaseError as error:
+        # It is read without its log. A full disk, or a kill, cuts off the move of pages from there
+        # to here, and then its first page tells of pages that only the log has.
+        is_torn = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT
+        if is_torn and _has_log(path):
+            return
         raise StorageError(f"{mask(url)}: the file is no SQLite database.") from error
 
 
@@ -77,8 +82,7 @@ def readable_address(path: Path, url: str) -> tuple[str, set[str]]:
     where that log is empty, the file alone is the whole database and nothing else is needed.
     """
     modes = ["mode=rw"] if is_writable(path) else ["mode=ro"]
-    write_ahead_log = path.with_name(f"{path.name}-wal")
-    if not is_writable(path) and not (write_ahead_log.exists() and write_ahead_log.stat().st_size):
+    if not is_writable(path) and not _has_log(path):
         modes.append("mode=ro&immutable=1")
     problem: sqlite3.Error | None = None
     for mode in modes:
@@ -88,6 +92,11 @@ def readable_address(path: Path, url: str) -> tuple[str, set[str]]:
         except sqlite3.Error as error:
             problem = error
     raise StorageError(f"{mask(url)}: cannot be read: {problem}.") from problem
+
+
+def _has_log(path: Path) -> bool:
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 def _address(path: Path, mode: str) -> str:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import optuna
 import pytest
@@ -141,3 +142,30 @@ def test_reader_that_comes_while_the_tables_are_made_is_told_so(written, tmp_pat
 
     with pytest.raises(ConfigError, match="holds no studies"):
         list_studies(written)
+
+
+def test_file_whose_pages_did_not_all_leave_the_log_when_the_disk_was_full_goes_on(tmp_path):
+    url, path = f"sqlite:///{tmp_path / 'study.db'}", tmp_path / "study.db"
+    storage = open_storage(url, create=True)
+    close_storage(storage)
+    before = path.read_bytes()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("CREATE TABLE more AS SELECT zeroblob(100000) AS content")
+        connection.commit()
+        log = (tmp_path / "study.db-wal").read_bytes()
+    page = 4096
+    # The first page is new, and says how many there are; the others found no room.
+    path.write_bytes(path.read_bytes()[:page] + before[page:])
+    (tmp_path / "study.db-wal").write_bytes(log)
+
+    probe_storage(url)
+    assert list_studies(url) == []
+    storage = open_storage(url, create=True)
+    optuna.create_study(storage=storage, study_name="s")
+    close_storage(storage)
+
+    assert [study["study"] for study in list_studies(url)] == ["s"]
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT length(content) FROM more").fetchone() == (100000,)
