@@ -3,8 +3,11 @@
 The objective is a few numbers in NumPy; storage, heartbeats, claims, checkpoints and the worker's
 loop are the real ones.
 
-    python -m benchmarks.chaos                     both storages, 200 trials, a kill a second
+    python -m benchmarks.chaos            both storages, 200 trials, 200 kills, one a second
     python -m benchmarks.chaos --trials 20 --kill-every 0.5 --storage sqlite
+
+There is a kill for every trial, or as many as `--kills` says: trials that would be done before
+the kills are wait with their next epoch.
 """
 
 from __future__ import annotations
@@ -47,8 +50,11 @@ def value_after(settings, epoch):
     return peak * epoch / EPOCHS
 
 
-def numpy_trainer(journal, epoch_seconds):
-    """Give what runs a configuration: sleeps, counts epochs, and writes down every one."""
+def numpy_trainer(journal, epoch_seconds, is_held):
+    """Give what runs a configuration: sleeps, counts epochs, and writes down every one.
+
+    While `is_held.value` is not 0, no epoch begins.
+    """
 
     def trainer(search, terms, output):
         def run(settings, *, seeds, report, stop_requested, checkpoint):
@@ -63,6 +69,9 @@ def numpy_trainer(journal, epoch_seconds):
             weights = np.zeros(8, np.float32) if state is None else state.arrays["w"]
             for epoch in range(done + 1, EPOCHS + 1):
                 stop_requested()
+                while is_held.value:
+                    time.sleep(0.02)
+                    stop_requested()
                 note("begin", epoch)
                 time.sleep(epoch_seconds)
                 weights = weights + np.float32(epoch)
@@ -80,7 +89,7 @@ def numpy_trainer(journal, epoch_seconds):
     return trainer
 
 
-def work(url, folder, epoch_seconds):
+def work(url, folder, epoch_seconds, is_held):
     """Be one worker; a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -88,7 +97,7 @@ def work(url, folder, epoch_seconds):
             run_worker(
                 url, study_name=STUDY, output=folder, progress=lambda *_: Quiet(),
                 endurance=ENDURANCE, checkpoint_seconds=0.0,
-                trainer=numpy_trainer(folder / "journal", epoch_seconds),
+                trainer=numpy_trainer(folder / "journal", epoch_seconds, is_held),
             )  # fmt: skip
     except StorageError as error:
         print(f"worker {os.getpid()} ended: {error}", file=sys.stderr)
@@ -98,7 +107,10 @@ def work(url, folder, epoch_seconds):
 
 @dataclass
 class Drill:
-    """One drill on one storage; `restart` restarts the database, where that can be done."""
+    """One drill on one storage; `restart` restarts the database, where that can be done.
+
+    It has at least `kills_asked`, spread over its trials.
+    """
 
     url: str
     folder: Path
@@ -106,10 +118,13 @@ class Drill:
     kill_every: float
     epoch_seconds: float
     restart: object = None
+    kills_asked: int = 0
     restarts_at: tuple[float, ...] = (0.25, 0.5, 0.75)
     kills: int = 0
     restarts: int = 0
     seen: dict[int, TrialRecord] = field(default_factory=dict)
+    # Without a lock: a worker killed with it would stop the others.
+    is_held: object = field(default_factory=lambda: multiprocessing.RawValue("b", 0))
 
     def run(self, *, seed: int = 0, limit_seconds: float = 7200.0) -> dict[str, object]:
         """Run it to its end and give what is to be said about it."""
@@ -127,6 +142,7 @@ class Drill:
             finished = self._look()
             if finished >= self.total:
                 break
+            self.is_held.value = self._is_ahead(finished)
             if len(self.restarts_left) and finished >= self.total * self.restarts_left[0]:
                 self.restart()
                 self.restarts += 1
@@ -136,12 +152,22 @@ class Drill:
                 victim.kill()
                 victim.join()
                 self.kills += 1
-                next_kill = time.monotonic() + self.kill_every
+                # At most one kill in arrears, after a slow look or a restart.
+                next_kill = max(next_kill, time.monotonic() - self.kill_every) + self.kill_every
             time.sleep(0.2)
         seconds = time.monotonic() - began
         for worker in workers:
             worker.join(60)
+        assert self.kills >= self.kills_asked, f"{self.kills} kills, {self.kills_asked} asked for"
         return {"seconds": round(seconds, 1), **self.check()}
+
+    def _is_ahead(self, finished):
+        """Say whether trials would be done before the kills are."""
+        if self.kills >= self.kills_asked:
+            return False
+        share = self.total * self.kills / self.kills_asked
+        # What runs now may end before it is held, and so may each worker's next trial.
+        return finished > max(0.0, share - 2 * N_WORKERS)
 
     @property
     def restarts_left(self):
@@ -157,7 +183,9 @@ class Drill:
             search.set_terms(StudyTerms(self.total, "database", "0" * 64, code_identity()))
 
     def _start(self, context):
-        worker = context.Process(target=work, args=(self.url, self.folder, self.epoch_seconds))
+        worker = context.Process(
+            target=work, args=(self.url, self.folder, self.epoch_seconds, self.is_held)
+        )
         worker.start()
         return worker
 
@@ -262,6 +290,9 @@ def main() -> None:
     parser.add_argument("--kill-every", type=float, default=1.0, metavar="SECONDS")
     parser.add_argument("--epoch-seconds", type=float, default=0.3)
     parser.add_argument(
+        "--kills", type=int, metavar="N", help="at least so many; one for every trial by default"
+    )
+    parser.add_argument(
         "--full-disk", type=Path, metavar="FOLDER",
         help="only that: fill a small file system of its own, such as a tmpfs of 4 MB",
     )  # fmt: skip
@@ -279,11 +310,13 @@ def main() -> None:
             url = f"sqlite:///{folder / 'drill.db'}"
             if storage == "postgresql":
                 server, url, restart = start_postgres(folder)
+            kills = options.trials if options.kills is None else options.kills
             drill = Drill(
-                url, folder, options.trials, options.kill_every, options.epoch_seconds, restart
-            )
+                url, folder, options.trials, options.kill_every, options.epoch_seconds, restart,
+                kills_asked=kills,
+            )  # fmt: skip
             found[storage] = drill.run()
-            print(storage, json.dumps(found[storage]))
+            print(storage, json.dumps(found[storage]), flush=True)
             if server is not None:
                 server.cleanup()
     if options.json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -14,12 +15,14 @@ from tests.conftest import ROOT, environment
 def test_killed_workers_lose_nothing_on_sqlite(tmp_path):
     report = subprocess.run(
         [sys.executable, "-m", "benchmarks.chaos", "--storage", "sqlite", "--trials", "8",
-         "--kill-every", "1.5", "--epoch-seconds", "0.1"],
+         "--kill-every", "1.5", "--epoch-seconds", "0.1", "--kills", "3"],
         cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip
 
     assert report.returncode == 0, report.stderr
-    assert '"finished": 8' in report.stdout
+    found = json.loads(report.stdout.removeprefix("sqlite "))
+    assert found["finished"] == 8
+    assert found["kills"] >= 3
 
 
 def journal(tmp_path, *lines):
