@@ -71,7 +71,8 @@ def main() -> None:
         if lines.having(study=arguments.study, seed=seed, who="tuner"):
             continue
         bench = open_bench(arguments.study, folder, [("study.seed", seed)])
-        lines.add({"study": arguments.study, "seed": seed, **rival(bench, seed=seed)})
+        if not lines.having(study=arguments.study, seed=seed, who="halving"):
+            lines.add({"study": arguments.study, "seed": seed, **rival(bench, seed=seed)})
         name = f"halving-{arguments.study}-{seed}"
         shutil.rmtree(folder / name, ignore_errors=True)
         loop = TunerLoop(bench, folder / name, name)
