@@ -7,7 +7,7 @@ import pytest
 from tests.tiny_checkpoints import write_bert
 from tuner.config import load_settings
 from tuner.errors import ConfigError
-from tuner.models import checkpoint_differences, checkpoint_digests, open_checkpoint, open_pinned
+from tuner.models import checkpoint_digests, digest_differences, open_checkpoint, open_pinned
 
 
 def settings(*overrides):
@@ -36,9 +36,9 @@ def test_without_a_pretrained_backbone_there_is_none():
 def test_the_first_twelve_digits_tell_the_two_apart():
     name = "model.backbone=e5-small"
 
-    assert checkpoint_differences({name: "a" * 64}, {name: "a" * 64}) == []
-    assert checkpoint_differences({}, {name: "a" * 64}) == []
-    assert checkpoint_differences({name: "a" * 64}, {name: "b" * 64}) == [
+    assert digest_differences({name: "a" * 64}, {name: "a" * 64}) == []
+    assert digest_differences({}, {name: "a" * 64}) == []
+    assert digest_differences({name: "a" * 64}, {name: "b" * 64}) == [
         f"the digest of {name} is aaaaaaaaaaaa… there, bbbbbbbbbbbb… here"
     ]
 
