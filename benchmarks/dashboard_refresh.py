@@ -13,12 +13,13 @@ import os
 import time
 from contextlib import closing
 from pathlib import Path
+from statistics import median
 from wsgiref.util import setup_testing_defaults
 
 import optuna_dashboard
 
 from benchmarks.filled_study import fill
-from benchmarks.side_by_side import Lines, median
+from benchmarks.json_lines import JsonLines
 from benchmarks.storage_rates import STORAGES, database, open_study, value_of
 from tuner.search import cached_storage
 from tuner.search.owner import claiming_owner
@@ -59,8 +60,9 @@ def measure(url, *, finished, running, refreshes):
                 importances.append(get(application, f"{path}/param_importances")[0])
     return {
         "finished": finished, "running": running, "first_load_seconds": round(first, 2),
-        "refresh_seconds": median(refreshed), "list_of_studies_seconds": median(listed),
-        "importances_seconds": median(importances),
+        "refresh_seconds": round(median(refreshed), 4),
+        "list_of_studies_seconds": round(median(listed), 4),
+        "importances_seconds": round(median(importances), 4),
     }  # fmt: skip
 
 
@@ -72,7 +74,7 @@ def main() -> None:
     parser.add_argument("--refreshes", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path("runs/bench/dashboard_refresh.jsonl"))
     options = parser.parse_args()
-    lines = Lines(options.output)
+    lines = JsonLines(options.output)
     for storage in options.storage or STORAGES:
         load = round(os.getloadavg()[0], 1)
         with database(storage) as (url, _):

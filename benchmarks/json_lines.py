@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["append_line", "read_lines"]
+__all__ = ["JsonLines", "append_line", "read_lines"]
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -30,6 +30,25 @@ def append_line(path: Path, cell: Mapping[str, Any]) -> None:
         file.write(json.dumps(cell, ensure_ascii=False).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+class JsonLines:
+    """Measurements in a file, one JSON object a line; those of an earlier run are kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.rows = read_lines(path)
+
+    def having(self, **wanted: Any) -> list[dict[str, Any]]:
+        """Give the measurements with these fields."""
+        return [row for row in self.rows if wanted.items() <= row.items()]
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Keep a measurement at once, and show it."""
+        self.rows.append(dict(row))
+        append_line(self._path, row)
+        print(json.dumps(row, ensure_ascii=False), flush=True)
 
 
 def _ends_whole(file: Any) -> bool:

@@ -6,7 +6,6 @@ both alike. Results are JSON lines, one a measurement; a run that was cut off go
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import statistics
@@ -16,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from json_lines import append_line, read_lines
+from json_lines import JsonLines
 
 from tuner.config import Settings, load_settings
 from tuner.cores import cores
@@ -47,23 +46,8 @@ def machine() -> dict[str, Any]:
     }
 
 
-class Lines:
-    """Measurements in a file, one JSON object a line; those of an earlier run are kept."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.rows = read_lines(path)
-
-    def having(self, **wanted: Any) -> list[dict[str, Any]]:
-        """Give the measurements with these fields."""
-        return [row for row in self.rows if wanted.items() <= row.items()]
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Keep a measurement at once, and show it."""
-        self.rows.append(dict(row))
-        append_line(self._path, row)
-        print(json.dumps(row, ensure_ascii=False), flush=True)
+class Lines(JsonLines):
+    """Measurements, and their summary."""
 
     def sum_up(self, summary: Mapping[str, Any]) -> None:
         """Keep a summary with the machine, unless the same one stands already."""

@@ -17,6 +17,7 @@ import threading
 import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from statistics import median
 
 import optuna
 import psutil
@@ -24,8 +25,8 @@ import sqlalchemy
 
 from benchmarks.chaos import start_postgres
 from benchmarks.filled_study import fill
+from benchmarks.json_lines import JsonLines
 from benchmarks.quiet import Quiet
-from benchmarks.side_by_side import Lines, median
 from tuner.config import load_settings
 from tuner.records import Scores, Spent, TrialOutcome
 from tuner.search import Endurance, Search, check_failures
@@ -211,7 +212,7 @@ def main() -> None:
     parser.add_argument("--measured", type=int, default=64)
     parser.add_argument("--output", type=Path, default=Path("runs/bench/storage_rates.jsonl"))
     options = parser.parse_args()
-    lines = Lines(options.output)
+    lines = JsonLines(options.output)
     for storage in options.storage or STORAGES:
         with database(storage) as (url, pid):
             for running, before, processes in itertools.product(
