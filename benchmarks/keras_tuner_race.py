@@ -19,7 +19,7 @@ from typing import Any
 import keras
 import keras_tuner
 import numpy as np
-from plain_loop import macro_f1
+from best_weights import macro_f1
 from plain_networks import build
 from side_by_side import Bench, Lines, TunerLoop, median, open_bench
 

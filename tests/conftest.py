@@ -76,6 +76,12 @@ def table(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "reviews.csv", make_rows(60))
 
 
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """The URL of a storage that is not there yet."""
+    return f"sqlite:///{tmp_path / 'study.db'}"
+
+
 SMALL = ("--confirm", "none", "--set", "training.steps_per_epoch_min=10", "--epochs", "4",
          "--fine-tune-epochs", "1", "--set", "model.embedding_width=8",
          "--set", "training.batch_size=16", "--set", "pruner.name=none",

@@ -79,6 +79,11 @@ class TrialDied(TunerError):
         super().__init__(message)
         self.epoch = epoch
 
+    @property
+    def reason(self) -> str:
+        """What is noted of a trial that died so."""
+        return f"{self} in epoch {self.epoch}"
+
 
 class TrialTaken(TunerError):
     """The trial was closed by another process, since this one was silent for so long."""

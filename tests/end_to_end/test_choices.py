@@ -16,6 +16,14 @@ OFF = (
 )  # fmt: skip
 
 
+def optimize(folder, data, sets, *, trials):
+    return run_tuner(
+        "optimize", "--data", data, "--trials", str(trials), *SMALL,
+        *(argument for each in sets for argument in ("--set", each)),
+        cwd=folder,
+    )  # fmt: skip
+
+
 def test_grid_over_a_workbook_with_vectors_augmentation_and_focal_loss(tmp_path):
     book = openpyxl.Workbook()
     for row in [("text", "label"), *make_rows(60)]:
@@ -33,11 +41,7 @@ def test_grid_over_a_workbook_with_vectors_augmentation_and_focal_loss(tmp_path)
     sets = [f"{name}={value}" for name, value in chosen.items()]
     sets += [f"space.{name}=off" for name in (*OFF, "model.frozen_depth")]
 
-    done = run_tuner(
-        "optimize", "--data", "reviews.xlsx", "--trials", "9", *SMALL,
-        *(argument for each in sets for argument in ("--set", each)),
-        cwd=tmp_path,
-    )  # fmt: skip
+    done = optimize(tmp_path, "reviews.xlsx", sets, trials=9)
 
     assert done.returncode == 0, done.stderr
     assert "every combination of the grid has been tried" in done.stderr
@@ -69,11 +73,7 @@ def test_a_broken_file_among_searched_vectors_fails_its_trial_and_the_study_goes
         "model.embedding_width=2", 'space.model.vectors={choices=["none","broken.txt"]}', *off,
     ]  # fmt: skip
 
-    done = run_tuner(
-        "optimize", "--data", "reviews.csv", "--trials", "2", *SMALL,
-        *(argument for each in sets for argument in ("--set", each)),
-        cwd=tmp_path,
-    )  # fmt: skip
+    done = optimize(tmp_path, "reviews.csv", sets, trials=2)
 
     assert done.returncode == 0, done.stderr
     assert "broken.txt, line 2: must have 2 numbers behind the word; got 1" in done.stderr

@@ -1,6 +1,12 @@
 """Settings: what a study is made of, where they come from, and what identifies them."""
 
-from tuner.config.identity import canonical_json, digest, settings_digest, settings_record
+from tuner.config.identity import (
+    canonical_json,
+    digest,
+    file_digest,
+    settings_digest,
+    settings_record,
+)
 from tuner.config.loading import load_settings
 from tuner.config.named_files import (
     FILE_SETTINGS,
@@ -60,6 +66,7 @@ __all__ = [
     "canonical_json",
     "did_you_mean",
     "digest",
+    "file_digest",
     "file_digests",
     "load_settings",
     "searchable_names",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 from tuner.config.settings import Settings
 
-__all__ = ["canonical_json", "digest", "settings_digest", "settings_record"]
+__all__ = ["canonical_json", "digest", "file_digest", "settings_digest", "settings_record"]
 
 # Where a table lies says nothing about what is in it: its content has a fingerprint of its own.
 _PATHS = ("path", "query", "validation", "test", "format", "sheet")
@@ -22,6 +23,18 @@ def canonical_json(value: Any) -> str:
 def digest(value: Any) -> str:
     """Give the SHA-256 of a value's canonical JSON, 64 hexadecimal digits."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Give the SHA-256 of a file's content, 64 hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def settings_record(settings: Settings) -> dict[str, Any]:

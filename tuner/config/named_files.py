@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import os.path
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tuner.config.identity import file_digest
 from tuner.config.settings import Settings
 from tuner.config.trial_config import apply_params, setting_value
 from tuner.errors import ConfigError
 
 __all__ = [
     "FILE_SETTINGS",
+    "NAMED",
     "SHIPPED_STOP_WORDS",
     "file_digests",
     "name_whole_paths",
+    "rewrite_paths",
     "with_files_here",
 ]
 
@@ -27,6 +29,7 @@ FILE_SETTINGS: dict[str, tuple[str, ...]] = {
     "model.vectors": ("none",),
 }
 """Settings that name a file, and the values that are no file's name, whatever lies beside."""
+NAMED = (*FILE_SETTINGS, "model.checkpoint")
 
 
 def name_whole_paths(tree: dict[str, Any]) -> None:
@@ -40,14 +43,35 @@ def name_whole_paths(tree: dict[str, Any]) -> None:
     tree
         Settings before they are checked; `tree["space"]` is flat.
     """
-    for name in (*FILE_SETTINGS, "model.checkpoint"):
+    rewrite_paths(tree, NAMED, _whole)
+
+
+def rewrite_paths(
+    tree: dict[str, Any], names: Iterable[str], rewrite: Callable[[str, str], str]
+) -> None:
+    """Write the paths of some settings anew, in place; choices of them too.
+
+    Parameters
+    ----------
+    tree
+        Settings before they are checked; `tree["space"]` is flat.
+    rewrite
+        Maps the name of a setting and a value to the new value; not asked for a value that is no
+        name of a file.
+    """
+
+    def new(name: str, value: Any) -> Any:
+        is_path = isinstance(value, str) and value and value not in FILE_SETTINGS.get(name, ())
+        return rewrite(name, value) if is_path else value
+
+    for name in names:
         section, _, key = name.partition(".")
         table = tree.get(section, {})
         if key in table:
-            table[key] = _whole(name, table[key])
+            table[key] = new(name, table[key])
         searched = tree["space"].get(name)
         if searched is not None and isinstance(searched.get("choices"), list):
-            searched["choices"] = [_whole(name, choice) for choice in searched["choices"]]
+            searched["choices"] = [new(name, choice) for choice in searched["choices"]]
 
 
 def file_digests(settings: Settings) -> dict[str, str]:
@@ -82,21 +106,20 @@ def with_files_here(settings: Settings, here: Mapping[str, str]) -> Settings:
     here
         The path here by the path that the settings name.
     """
+    if not here:
+        return settings
     values = {name: setting_value(settings, name) for name in FILE_SETTINGS}
     return apply_params(settings, {n: here[v] for n, v in values.items() if v in here})
 
 
 def _digest(name: str, path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     except OSError as error:
         raise ConfigError(f"{name}: {path} cannot be read: {error.strerror}.") from error
 
 
-def _whole(name: str, value: Any) -> Any:
-    if not isinstance(value, str) or not value or value in FILE_SETTINGS.get(name, ()):
-        return value
+def _whole(name: str, value: str) -> str:
     # Links stay as they were named: on another machine they may lead elsewhere.
     path = os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111
     is_there = os.path.isfile(path) if name in FILE_SETTINGS else os.path.isdir(path)  # noqa: PTH112, PTH113

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from tuner.config.named_files import FILE_SETTINGS
+from tuner.config.named_files import NAMED, rewrite_paths
 from tuner.errors import ConfigError
 from tuner.nearest import did_you_mean
 
@@ -70,25 +70,9 @@ def read_study_file(folder: Path) -> dict[str, Any]:
 
 def resolve_paths(tree: dict[str, Any], folder: Path) -> None:
     """Find the files that a study file names beside it, in place; `tree["space"]` is flat."""
-    for section, key in (
-        ("data", "path"),
-        ("data", "validation"),
-        ("data", "test"),
-        ("preprocess", "dictionary"),
-        ("preprocess", "stop_words"),
-        ("model", "checkpoint"),
-        ("model", "vectors"),
-    ):
-        name, table = f"{section}.{key}", tree.get(section, {})
-        if key in table:
-            table[key] = _beside(folder, name, table[key])
-        searched = tree["space"].get(name)
-        if searched is not None and isinstance(searched.get("choices"), list):
-            searched["choices"] = [_beside(folder, name, choice) for choice in searched["choices"]]
 
+    def beside(_: str, value: str) -> str:
+        candidate = folder / value
+        return str(candidate) if candidate.exists() else value
 
-def _beside(folder: Path, name: str, value: Any) -> Any:
-    if not isinstance(value, str) or not value or value in FILE_SETTINGS.get(name, ()):
-        return value
-    candidate = folder / value
-    return str(candidate) if candidate.exists() else value
+    rewrite_paths(tree, ("data.path", "data.validation", "data.test", *NAMED), beside)

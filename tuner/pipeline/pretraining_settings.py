@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tuner.config import digest
+from tuner.config import digest, file_digest
 from tuner.errors import ConfigError, DataError
 
 __all__ = ["Pretraining"]
@@ -60,8 +59,7 @@ def _corpus_digest(corpus: str) -> str:
     if "://" in corpus or path.is_dir():
         return digest(corpus)
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     except FileNotFoundError as error:
         raise DataError(f"{corpus}: no such file.") from error
     except OSError as error:

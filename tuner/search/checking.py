@@ -14,7 +14,7 @@ from tuner.search.blob_table import TableBlobs, drop_orphans, has_blobs
 from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
 from tuner.search.owner import is_dead
-from tuner.search.ranking import top_trials
+from tuner.search.ranking import default_trial, top_trials
 from tuner.search.retries import retry_attributes
 from tuner.search.storage import close_storage, open_storage
 from tuner.search.terms import StudyTerms, parts_key, read_terms
@@ -134,8 +134,8 @@ def _missing_weights(
     """
     records = [freeze(trial) for trial in trials]
     best = top_trials(records, direction, terms.weights_kept if terms is not None else 1)
-    first = [record for record in records if record.origin == 0 and record.state == "complete"]
-    looked_for = {record.number: record for record in (*best, *first)}
+    default = default_trial(records)
+    looked_for = {record.number: record for record in (*best, default) if record is not None}
     remedy = (
         _BEGIN_AGAIN
         if terms is not None and terms.blobs == "database"

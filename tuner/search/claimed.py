@@ -199,7 +199,7 @@ class ClaimedTrial:
     def _run_again_or_set_aside(self, death: TrialDied, checkpoint: Checkpoint) -> None:
         """Queue a trial again whose guarded process died, unless it has so often in one epoch."""
         trial = self._trial
-        reason = f"{death} in epoch {death.epoch}"
+        reason = death.reason
         retry = retry_attributes(
             trial.number, trial.user_attrs, is_lost=False, death_epoch=death.epoch
         )

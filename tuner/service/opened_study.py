@@ -14,7 +14,7 @@ from tuner.service.plan import StudyPlan
 from tuner.service.results import Results
 from tuner.service.shared_files import share_files
 from tuner.service.shared_parts import parts_digest, share_parts
-from tuner.service.versions import code_differences, code_identity, versions
+from tuner.service.versions import code_differences, code_identity, trial_versions
 from tuner.service.weights import study_blobs
 
 __all__ = ["open_results", "open_search"]
@@ -66,8 +66,9 @@ def _open_to_workers(
         weights_kept=search.settings.workers.weights_kept,
     )
     if terms.blobs == "database":
-        share_parts(parts, search.table_blobs())
-        share_files(search.contents, search.table_blobs())
+        table = search.table_blobs()
+        share_parts(parts, table)
+        share_files(search.contents, table)
     if before is not None and counts["finished"]:
         found = code_differences(before.code)
         if found:
@@ -75,6 +76,6 @@ def _open_to_workers(
                 "the trials so far are of other code: %s; scores of both may not compare",
                 "; ".join(found),
             )
-    search.about = {**versions(), **code_identity()}
+    search.about = trial_versions()
     search.set_terms(terms)
     return terms

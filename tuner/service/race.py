@@ -189,7 +189,7 @@ class Race:
                     stop_requested=self._stop_requested,
                 )
             except TrialDied as death:
-                reason = f"{death} in epoch {death.epoch}"
+                reason = death.reason
                 deaths.append(death.epoch)
                 if deaths.count(death.epoch) >= DEATHS_MAX:
                     raise TrialFailed(

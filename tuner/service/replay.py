@@ -18,7 +18,7 @@ from tuner.search import Search, StudyTerms, check_finite, storage_errors, trial
 from tuner.service.runners import runners
 from tuner.service.shared_files import find_files
 from tuner.service.shared_parts import find_parts
-from tuner.service.versions import code_identity, versions
+from tuner.service.versions import trial_versions
 from tuner.service.weights import study_blobs
 
 __all__ = ["Replay", "replay_trial"]
@@ -138,7 +138,7 @@ def replay_trial(
                 )
                 check_finite(outcome, settings.study.metric)
         except TrialDied as death:
-            failure = f"{death} in epoch {death.epoch}"
+            failure = death.reason
         except (TrialFailed, ConfigError) as error:
             failure = str(error)
     return _compared(number, trial, outcome, curve.values, failure, _drift(terms, trial))
@@ -253,7 +253,7 @@ def _compared(
 
 def _drift(terms: StudyTerms, trial: TrialRecord) -> tuple[str, ...]:
     about = trial.attributes.get("about", {})
-    now = {**versions(), **code_identity()}
+    now = trial_versions()
     named = (*terms.code, *_SAME_BITS)
     # What the trial noted itself comes first: its study may have gone on with other code.
     then = {**terms.code, **{name: str(about[name]) for name in named if name in about}}

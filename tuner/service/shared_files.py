@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from tuner.config import FILE_SETTINGS
+from tuner.config import FILE_SETTINGS, file_digest
 from tuner.errors import ConfigError
 from tuner.persist import BlobStore, disk_errors, write_bytes
 
@@ -89,7 +88,7 @@ def _files(contents: Mapping[str, str]) -> list[tuple[str, Path, str]]:
 
 
 def _is_whole(path: Path, digest: str) -> bool:
-    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    return path.is_file() and file_digest(path) == digest
 
 
 def _key(digest: str) -> str:

@@ -13,7 +13,7 @@ import tuner
 from tuner import __version__
 from tuner.cores import cores, threads
 
-__all__ = ["code_differences", "code_identity", "versions"]
+__all__ = ["code_differences", "code_identity", "trial_versions", "versions"]
 
 # What decides the numbers of a trial.
 _DECISIVE = ("optuna", "tensorflow", "keras", "numpy", "jieba")
@@ -67,6 +67,11 @@ def code_identity() -> dict[str, str]:
         "source": _source_digest(),
         **{package: found[package] for package in _DECISIVE},
     }
+
+
+def trial_versions() -> dict[str, str]:
+    """Give what a trial notes of where it ran: `versions`, and the digest of the source."""
+    return {**versions(), **code_identity()}
 
 
 def code_differences(there: Mapping[str, str]) -> list[str]:

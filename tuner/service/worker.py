@@ -29,7 +29,7 @@ from tuner.search.objective import RunTrial
 from tuner.service.runners import MakeRunner, runners
 from tuner.service.shared_files import find_files
 from tuner.service.shared_parts import find_parts
-from tuner.service.versions import code_differences, code_identity, versions
+from tuner.service.versions import code_differences, trial_versions
 from tuner.service.weights import CHECKPOINT_SECONDS, BlobTrials, study_blobs
 
 __all__ = ["run_worker"]
@@ -246,7 +246,7 @@ def _join(
             run_trial: RunTrial = make_runner(recipe, recipe.make)
         else:
             run_trial = trainer(search, terms, output)
-        search.about = {**versions(), **code_identity()}
+        search.about = trial_versions()
     except BaseException:
         search.close()
         raise

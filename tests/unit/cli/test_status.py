@@ -17,11 +17,6 @@ from tuner.search import Search, StudyTerms
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'study.db'}"
-
-
-@pytest.fixture
 def study(url):
     settings = load_settings(overrides=[("pruner.name", "none")])
     opened = Search(settings, fingerprint="f" * 64, storage_url=url, study_name="s")

@@ -22,11 +22,6 @@ def _quick(monkeypatch):
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'study.db'}"
-
-
-@pytest.fixture
 def study(url):
     settings = load_settings(overrides=[("pruner.name", "none")])
     with closing(Search(settings, fingerprint="f", storage_url=url, study_name="s")) as study:
