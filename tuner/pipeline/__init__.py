@@ -3,6 +3,14 @@
 from tuner.pipeline.model import Model, load_model
 from tuner.pipeline.study_trials import Fold, StudyTrials
 from tuner.pipeline.token_features import Prepared
-from tuner.pipeline.trials import Pipeline
+from tuner.pipeline.trials import Pipeline, load_training_ahead
 
-__all__ = ["Fold", "Model", "Pipeline", "Prepared", "StudyTrials", "load_model"]
+__all__ = [
+    "Fold",
+    "Model",
+    "Pipeline",
+    "Prepared",
+    "StudyTrials",
+    "load_model",
+    "load_training_ahead",
+]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from threading import Thread
 from typing import Any
 
 from tuner.config import PreprocessSettings, Settings
@@ -27,7 +29,20 @@ from tuner.records import (
     TrialSeeds,
 )
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "load_training_ahead"]
+
+
+def load_training_ahead() -> None:
+    """Begin to load TensorFlow, which takes seconds, while texts are prepared in other processes.
+
+    Whoever needs it waits for the rest, and hears what is wrong with it.
+    """
+    Thread(target=_load_training, name="load-training").start()
+
+
+def _load_training() -> None:
+    with suppress(Exception):
+        import tuner.training  # noqa: F401
 
 
 class Pipeline:

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -196,6 +195,9 @@ class _Measure:
         self._study = _Sample(study_name=_STUDY, storage=storage)
         self._trials = full.get_trials(states=(TrialState.COMPLETE,))
         self._sign = 1.0 if direction == "minimize" else -1.0
+        # Loads scikit-learn, which takes a second.
+        from optuna.importance import PedAnovaImportanceEvaluator
+
         self._evaluator = PedAnovaImportanceEvaluator(
             # Rounded up by Optuna; the half keeps 5 / n * n from becoming a little more than 5.
             target_quantile=(n_top - 0.5) / len(trials)

@@ -42,7 +42,7 @@ def ends_early_rule(
     *,
     stops_when_flat: bool,
     confirmation: ConfirmationPlan | None,
-    cost: EndingCost,
+    ending: Callable[[], EndingCost],
     trains_elsewhere: bool,
     n_earlier: int,
     clock: Callable[[], float] = time.monotonic,
@@ -51,8 +51,9 @@ def ends_early_rule(
 
     Parameters
     ----------
-    cost
-        Of what comes after search and confirmation.
+    ending
+        Gives the cost of what comes after search and confirmation; not called before a trial is
+        complete.
     trains_elsewhere
         Whether the trials run in other processes than the confirmation.
     n_earlier
@@ -70,7 +71,7 @@ def ends_early_rule(
             # This process has no program yet. Folds need none of their own.
             ahead += max((trial.compile_seconds for trial in complete), default=0.0)
         # One trial is run whatever it takes: without it there is no result.
-        if complete and now + ahead + cost.seconds(trials) >= limits.deadline:
+        if complete and now + ahead + ending().seconds(trials) >= limits.deadline:
             return "budget"
         if stops_when_flat and is_flat(
             trials, direction=direction, n_rows=len(results.parts.selection)

@@ -16,7 +16,7 @@ from tuner.cores import cores
 from tuner.errors import Interrupted
 from tuner.isolation import PipelineRecipe
 from tuner.persist import probe_folder
-from tuner.pipeline import StudyTrials
+from tuner.pipeline import StudyTrials, load_training_ahead
 from tuner.records import (
     ConfirmationProgress,
     Finding,
@@ -37,7 +37,7 @@ from tuner.service.conclude import conclude
 from tuner.service.confirm import Confirmation, ConfirmationPlan, confirm
 from tuner.service.confirmation_clock import ConfirmationClock
 from tuner.service.ending import Limits, ends_early_rule
-from tuner.service.ending_cost import rehearse
+from tuner.service.ending_cost import EndingCost, rehearse
 from tuner.service.opened_study import open_results, open_search
 from tuner.service.plan import StudyPlan
 from tuner.service.results import Results
@@ -126,23 +126,33 @@ def run_study(
         results.sealed.check()
         _say_where_it_stands(plan, search, results, total)
         if finished < total:
+            if workers is None and not plan.settings.execution.isolate:
+                load_training_ahead()
             # Before the first trial, so that a setting that cannot work ends the run, not a trial.
             first = first_settings(plan.settings)
             results.pipeline.prepare(first)
             coverage = results.pipeline.vector_coverage(first)
             if coverage is not None:
                 search.note("vectors", coverage.as_json())
-        cost = rehearse(results.pipeline, plan.settings)
-        seconds_after = cost.seconds(search.trials())
-        search.note_ending(runs=_runs(confirmation, total), seconds=seconds_after)
-        progress.ending_estimated(seconds_after)
+
+        @cache
+        def ending() -> EndingCost:
+            """Rehearse the end once, and tell whoever shows the time left."""
+            cost = rehearse(results.pipeline, plan.settings)
+            seconds = cost.seconds(search.trials())
+            search.note_ending(runs=_runs(confirmation, total), seconds=seconds)
+            progress.ending_estimated(seconds)
+            return cost
+
+        if workers is not None:
+            ending()  # before they take the cores
         progress.study_started(search.trials())
         ends_early = ends_early_rule(
             results,
             limits,
             stops_when_flat=stops_when_flat,
             confirmation=confirmation,
-            cost=cost,
+            ending=ending,
             trains_elsewhere=workers is not None,
             n_earlier=search.counts()["complete"],
         )
@@ -157,11 +167,11 @@ def run_study(
                 runner,
                 progress,
                 stop_requested,
-                deadline=limits.deadline - cost.seconds(search.trials()),
+                deadline=limits.deadline - ending().seconds(search.trials()),
             )
         _log.info(
             "opening the sealed test, with baselines and the report: about %.0f s",
-            cost.seconds(search.trials()),
+            ending().seconds(search.trials()),
         )
         with _interruption_written(search, results):
             content = conclude(search, results, outcome, confirmed, stop_requested)

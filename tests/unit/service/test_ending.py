@@ -44,7 +44,7 @@ def rule_for(clock, *, budget, confirmation, after=0.0, elsewhere=False, n_earli
         Limits(clock.now, 1e9, budget),
         stops_when_flat=False,
         confirmation=confirmation,
-        cost=SimpleNamespace(seconds=lambda _: after),
+        ending=lambda: SimpleNamespace(seconds=lambda _: after),
         trains_elsewhere=elsewhere,
         n_earlier=n_earlier,
         clock=clock,
@@ -89,6 +89,24 @@ def test_one_more_trial_is_one_more_contender():
 
     assert rule_for(Clock(), budget=10 + 100 + 1, confirmation=plan)([trial(0, 10.0)]) is None
     assert rule_for(Clock(), budget=10 + 100, confirmation=plan)([trial(0, 10.0)]) == "budget"
+
+
+def test_the_first_trial_does_not_wait_for_the_rehearsal_of_the_end():
+    def rehearse():
+        raise AssertionError("the end is rehearsed before a trial is complete")
+
+    rule = ends_early_rule(
+        SimpleNamespace(parts=parts(100), settings=Settings()),
+        Limits(1_000.0, 1e9, 1e9),
+        stops_when_flat=False,
+        confirmation=None,
+        ending=rehearse,
+        trains_elsewhere=False,
+        n_earlier=0,
+    )
+
+    assert rule([]) is None
+    assert rule([trial(0, 1.0, state="failed")]) is None
 
 
 def test_one_trial_is_run_whatever_the_budget():
