@@ -328,14 +328,17 @@ def test_health_is_told_to_everybody_and_nothing_else(dashboard):
     assert dashboard("GET", "/healthz/../api/studies")[0] == 401
 
 
-def test_many_wrong_logins_must_wait(folder):
-    with Served(folder, TUNER_DASHBOARD_TOKEN=TOKEN) as client:
-        answers = [client.log_in("", f"wrong {number}")[0] for number in range(10)]
-        status, headers, _ = client.log_in("", TOKEN)
+def test_many_wrong_logins_make_their_name_wait_and_let_colleagues_in(folder):
+    with Served(folder, "--users", "users", TUNER_DASHBOARD_TOKEN=TOKEN) as client:
+        answers = [client.log_in("ann", f"wrong {number}")[0] for number in range(10)]
+        status, headers, _ = client.log_in("ann", PASSWORD)
+        colleague = client.log_in("bob", PASSWORD)[0]
+        token = client.log_in("", TOKEN)[0]
 
     assert answers == [401] * 10
     assert status == 429
     assert 0 < int(headers["Retry-After"]) <= 301
+    assert (colleague, token) == (303, 303)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])

@@ -17,8 +17,9 @@ __all__ = ["FailedLogins", "Sessions"]
 SESSION_SECONDS = 12 * 3600
 _SESSIONS_MAX = 10_000
 FAILURES_MAX = 10
+ADDRESS_FAILURES_MAX = 100
 FAILURE_SECONDS = 300
-_ADDRESSES_MAX = 10_000
+_REMEMBERED_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,36 +66,64 @@ class Sessions:
 
 
 class FailedLogins:
-    """Makes an address wait that has given `FAILURES_MAX` wrong logins in `FAILURE_SECONDS`."""
+    """Makes those wait who have given too many wrong logins in `FAILURE_SECONDS`.
+
+    `FAILURES_MAX` under one name from one address, so that a colleague behind the same address
+    still gets in, and `ADDRESS_FAILURES_MAX` from one address under any names.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
         self._lock = threading.Lock()
-        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._of_names = _Counts(FAILURES_MAX, clock)
+        self._of_addresses = _Counts(ADDRESS_FAILURES_MAX, clock)
 
-    def seconds_to_wait(self, address: str) -> int:
-        """Give how long the address has to wait; 0 for not at all."""
+    def seconds_to_wait(self, address: str, name: str) -> int:
+        """Give how long this name has to wait at this address; 0 for not at all."""
         with self._lock:
-            times = self._failures.get(address, deque())
-            while times and times[0] <= self._clock() - FAILURE_SECONDS:
-                times.popleft()
-            if len(times) < FAILURES_MAX:
-                return 0
-            return int(times[0] + FAILURE_SECONDS - self._clock()) + 1
+            return max(
+                self._of_names.seconds_to_wait((address, name)),
+                self._of_addresses.seconds_to_wait((address,)),
+            )
 
-    def note(self, address: str) -> None:
+    def note(self, address: str, name: str) -> None:
         """Count a wrong login."""
         with self._lock:
-            times = self._failures.setdefault(address, deque(maxlen=FAILURES_MAX))
-            times.append(self._clock())
-            self._failures.move_to_end(address)
-            while len(self._failures) > _ADDRESSES_MAX:
-                self._failures.popitem(last=False)
+            self._of_names.note((address, name))
+            self._of_addresses.note((address,))
 
-    def forget(self, address: str) -> None:
-        """Forget an address's wrong logins, after a right one."""
+    def forget(self, address: str, name: str) -> None:
+        """Forget a name's wrong logins after a right one; the address's go on to count.
+
+        Else a user could guess at others' passwords for ever, logging in in between.
+        """
         with self._lock:
-            self._failures.pop(address, None)
+            self._of_names.forget((address, name))
+
+
+class _Counts:
+    """Times of the latest wrong logins, by who gave them."""
+
+    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._times: OrderedDict[tuple[str, ...], deque[float]] = OrderedDict()
+
+    def seconds_to_wait(self, who: tuple[str, ...]) -> int:
+        times = self._times.get(who, deque())
+        while times and times[0] <= self._clock() - FAILURE_SECONDS:
+            times.popleft()
+        if len(times) < self._limit:
+            return 0
+        return int(times[0] + FAILURE_SECONDS - self._clock()) + 1
+
+    def note(self, who: tuple[str, ...]) -> None:
+        self._times.setdefault(who, deque(maxlen=self._limit)).append(self._clock())
+        self._times.move_to_end(who)
+        while len(self._times) > _REMEMBERED_MAX:
+            self._times.popitem(last=False)
+
+    def forget(self, who: tuple[str, ...]) -> None:
+        self._times.pop(who, None)
 
 
 def _digest(token: str) -> bytes:

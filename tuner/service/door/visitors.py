@@ -83,7 +83,8 @@ class Visitors:
             )
         target = _home_or(form.get("next", ""))
         address = environ.get("REMOTE_ADDR", "")
-        wait = self._failures.seconds_to_wait(address)
+        name = form.get("name", "")
+        wait = self._failures.seconds_to_wait(address, name)
         if wait:
             problem = f"Too many wrong logins. Try again in {wait} s."
             return text_answer(
@@ -92,13 +93,13 @@ class Visitors:
                 form_page(next_path=target, problem=problem),
                 headers=[("Retry-After", str(wait))],
             )
-        user = login.check(form.get("name", ""), form.get("password", ""))
+        user = login.check(name, form.get("password", ""))
         if user is None:
-            self._failures.note(address)
-            _log.warning("wrong login as %r from %s", form.get("name", "")[:64], address)
+            self._failures.note(address, name)
+            _log.warning("wrong login as %r from %s", name[:64], address)
             page = form_page(next_path=target, problem="Wrong name, password or token.")
             return text_answer(start, HTTPStatus.UNAUTHORIZED, page)
-        self._failures.forget(address)
+        self._failures.forget(address, name)
         _log.info("login as %r from %s", user.name, address)
         cookie = self._set_cookie(self._sessions.open(user), SESSION_SECONDS)
         return redirect(start, quote(target, safe="/%?=&"), [cookie])

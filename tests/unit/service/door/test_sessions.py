@@ -1,4 +1,5 @@
 from tuner.service.door.sessions import (
+    ADDRESS_FAILURES_MAX,
     FAILURE_SECONDS,
     FAILURES_MAX,
     SESSION_SECONDS,
@@ -45,24 +46,49 @@ def test_memory_holds_no_token():
     assert token not in repr(sessions._sessions)
 
 
-def test_address_waits_after_too_many_wrong_logins_and_no_other_does():
+def test_name_waits_after_too_many_wrong_logins_and_no_other_name_or_address_does():
     clock = Clock()
     failures = FailedLogins(clock)
     for _ in range(FAILURES_MAX):
-        assert failures.seconds_to_wait("10.0.0.1") == 0
-        failures.note("10.0.0.1")
+        assert failures.seconds_to_wait("10.0.0.1", "ann") == 0
+        failures.note("10.0.0.1", "ann")
 
-    assert failures.seconds_to_wait("10.0.0.1") == FAILURE_SECONDS + 1
-    assert failures.seconds_to_wait("10.0.0.2") == 0
+    assert failures.seconds_to_wait("10.0.0.1", "ann") == FAILURE_SECONDS + 1
+    assert failures.seconds_to_wait("10.0.0.1", "bob") == 0
+    assert failures.seconds_to_wait("10.0.0.2", "ann") == 0
     clock.now = FAILURE_SECONDS
-    assert failures.seconds_to_wait("10.0.0.1") == 0
+    assert failures.seconds_to_wait("10.0.0.1", "ann") == 0
 
 
-def test_right_login_forgets_the_wrong_ones():
+def test_address_that_guesses_at_many_names_waits_under_all_of_them():
+    clock = Clock()
+    failures = FailedLogins(clock)
+    for number in range(ADDRESS_FAILURES_MAX):
+        assert failures.seconds_to_wait("10.0.0.1", "ann") == 0
+        failures.note("10.0.0.1", f"name {number}")
+
+    assert failures.seconds_to_wait("10.0.0.1", "ann") == FAILURE_SECONDS + 1
+    assert failures.seconds_to_wait("10.0.0.2", "ann") == 0
+    clock.now = FAILURE_SECONDS
+    assert failures.seconds_to_wait("10.0.0.1", "ann") == 0
+
+
+def test_right_login_forgets_the_wrong_ones_of_its_name():
     failures = FailedLogins()
     for _ in range(FAILURES_MAX):
-        failures.note("10.0.0.1")
+        failures.note("10.0.0.1", "ann")
+        failures.note("10.0.0.1", "bob")
 
-    failures.forget("10.0.0.1")
+    failures.forget("10.0.0.1", "ann")
 
-    assert failures.seconds_to_wait("10.0.0.1") == 0
+    assert failures.seconds_to_wait("10.0.0.1", "ann") == 0
+    assert failures.seconds_to_wait("10.0.0.1", "bob") > 0
+
+
+def test_right_logins_in_between_do_not_let_an_address_guess_for_ever():
+    failures = FailedLogins()
+    for number in range(ADDRESS_FAILURES_MAX):
+        failures.note("10.0.0.1", f"name {number}")
+        failures.forget("10.0.0.1", "bob")
+
+    assert failures.seconds_to_wait("10.0.0.1", "ann") > 0
