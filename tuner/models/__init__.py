@@ -1,6 +1,7 @@
 """Networks: backbones, the head, layer groups, dropout with a tensor for its rate."""
 
 from tuner.models.pinned import checkpoint_digests, digest_differences, open_pinned
+from tuner.models.precision import precision_remark
 from tuner.models.pretrained import is_pretrained, open_checkpoint
 from tuner.models.registry import (
     backbone_class,
@@ -27,6 +28,7 @@ __all__ = [
     "model_shape",
     "open_checkpoint",
     "open_pinned",
+    "precision_remark",
     "searched_models",
     "token_dropout",
 ]

@@ -15,6 +15,7 @@ from typing import Any
 from tuner.cores import cores
 from tuner.errors import Interrupted
 from tuner.isolation import PipelineRecipe
+from tuner.models import precision_remark
 from tuner.persist import probe_folder
 from tuner.pipeline import StudyTrials, load_training_ahead
 from tuner.records import (
@@ -233,6 +234,9 @@ def _say_where_it_stands(plan: StudyPlan, search: Search, results: Results, tota
             "another reading, and its score a little less honest",
             times(results.sealed.reads),
         )
+    advice = precision_remark(plan.settings)
+    if advice is not None and finished < total:
+        _log.info("%s", advice)
 
 
 def _run_trials(
