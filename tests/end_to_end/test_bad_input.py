@@ -171,6 +171,18 @@ def test_study_is_not_made_where_its_results_have_no_place(folder, in_process):
     assert not (folder / "studies.db").exists()
 
 
+def test_cache_that_cannot_be_made_is_told_while_tensorflow_loads(tmp_path):
+    write_csv(tmp_path / "reviews.csv", make_rows(60))
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/cache").write_text("no folder")
+
+    result = run_tuner("optimize", "--data", "reviews.csv", *SMALL, cwd=tmp_path)
+
+    assert result.returncode == 1
+    (error,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert "runs/cache" in error
+
+
 def test_locked_database_is_waited_for(folder):
     database = sqlite3.connect(folder / "busy.db", isolation_level=None, check_same_thread=False)
     database.execute("PRAGMA journal_mode=WAL")

@@ -1,4 +1,4 @@
-"""How the process ends: at once where it was told to stop."""
+"""How the process ends: at once where it was told to stop, or something went wrong."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from collections.abc import Callable
 
 __all__ = ["end_with"]
 
-_STOPPED = (130, 143)
-
 
 def end_with(run: Callable[[], int]) -> None:
     """Run, and end the process with the exit code that is given.
 
-    Taking TensorFlow down costs seconds, which who was told to stop does not have. So after a
-    signal the interpreter ends without that, but after all that is registered for its end, since
-    this was registered before any of it.
+    Taking TensorFlow down costs seconds, and so does waiting for a thread that still loads it;
+    who was told to stop does not have them. So with any code but 0 the interpreter ends without
+    that, but after all that is registered for its end, since this was registered before any of
+    it.
     """
     code = 0
 
     def end() -> None:
-        if code in _STOPPED:
+        if code:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
@@ -32,4 +31,6 @@ def end_with(run: Callable[[], int]) -> None:
         code = run()
     except KeyboardInterrupt:  # Ctrl-C while the first modules load
         code = 130
+    if code:
+        atexit._run_exitfuncs()  # the interpreter itself waits for its threads before that
     sys.exit(code)

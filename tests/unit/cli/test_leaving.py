@@ -1,4 +1,4 @@
-"""A process that was told to stop ends with its code, and loses nothing that it has said."""
+"""A process that was told to stop, or failed, ends with its code and loses nothing it has said."""
 
 import subprocess
 import sys
@@ -25,6 +25,7 @@ end_with(run)
     ("code", "lines"),
     [
         (0, ["said", "registered", "library taken down"]),
+        (1, ["said", "registered"]),
         (130, ["said", "registered"]),
         (143, ["said", "registered"]),
     ],
@@ -46,3 +47,15 @@ def test_ctrl_c_while_modules_load_ends_quietly():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
 
     assert (done.returncode, done.stderr) == (130, b"")
+
+
+def test_failure_does_not_wait_for_a_thread_that_still_loads_something():
+    program = (
+        "import threading, time\n"
+        "from tuner.cli.leaving import end_with\n"
+        "threading.Thread(target=time.sleep, args=[1000]).start()\n"
+        "end_with(lambda: 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
+
+    assert done.returncode == 1
