@@ -27,6 +27,8 @@ lint: $(VENV)/.installed-dev ## Ruff, mypy, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench bench-table chaos: export TF_CPP_MIN_LOG_LEVEL := 3
+
 bench: $(VENV)/.installed-bench ## The speed figures of docs/benchmarks.md, side by side; goes on where it was cut off
 	$(BIN)/python benchmarks/plain_loop.py --backbone average --output $(BENCH)
 	$(BIN)/python benchmarks/plain_loop.py --backbone textcnn --trials 6 --output $(BENCH)

@@ -5,6 +5,7 @@ documents -> tokens -> vocabulary and ids -> train, validate, fine-tune -> re-ev
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -35,9 +36,19 @@ __all__ = ["Pipeline", "load_training_ahead"]
 def load_training_ahead() -> None:
     """Begin to load TensorFlow, which takes seconds, while texts are prepared in other processes.
 
-    Whoever needs it waits for the rest, and hears what is wrong with it.
+    Whoever needs it waits for the rest, and hears what is wrong with it. Nothing is begun where
+    Python writes on descriptor 2 as native code does: what is said there meanwhile is held back,
+    see `tuner.models.runtime`.
     """
-    Thread(target=_load_training, name="load-training").start()
+    if not _writes_as_native_code():
+        Thread(target=_load_training, name="load-training").start()
+
+
+def _writes_as_native_code() -> bool:
+    try:
+        return sys.stderr.fileno() == 2
+    except (OSError, ValueError, AttributeError):
+        return False  # a notebook's, or none
 
 
 def _load_training() -> None:
