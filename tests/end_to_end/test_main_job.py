@@ -355,4 +355,5 @@ def test_dry_run_writes_nothing(tmp_path, table):
     shown = json.loads(result.stdout)
     assert shown["data"]["train"] == 36
     assert shown["disk"] == {"cache_limit_bytes": 20 * 10**9, "trials_that_keep_weights": 21}
+    assert shown["settings"]["space"]["model.frozen_depth"]["high"] == 2  # embedding, hidden
     assert [path.name for path in tmp_path.iterdir()] == ["reviews.csv"]

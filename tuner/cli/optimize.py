@@ -263,7 +263,11 @@ def _show_plan(plan: StudyPlan, trials: int, *, as_json: bool) -> int:
     collected = plan.collected or split_sources(plan.sources, plan.settings)
     settings = settings_record(plan.settings)
     # The space as it is asked: an entry that means nothing for the backbone never is.
-    settings["space"] = {name: settings["space"][name] for name in distributions(plan.settings)}
+    space = distributions(plan.settings)
+    settings["space"] = {name: settings["space"][name] for name in space}
+    for name, entry in settings["space"].items():
+        if entry["choices"] is None:  # an open end is that of the backbone, such as its groups
+            entry["high"] = getattr(space[name], "high", None)
     shown: dict[str, Any] = {
         "study": plan.name,
         "folder": str(plan.folder),

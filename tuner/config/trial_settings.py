@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from tuner.config.section import Fraction, Penalty, Section
 
@@ -45,16 +45,7 @@ class ModelSettings(Section):
     vectors: Annotated[str, Field(min_length=1)] = "none"
     """File of word vectors to start the embedding from (`.npz`, word2vec `.bin` or text)."""
     freeze_vectors: bool = False
-    """Keep the embedding as it starts, in both phases (Kim 2014, "static")."""
-
-    @model_validator(mode="after")
-    def _freeze_what_is_given(self) -> ModelSettings:
-        if self.freeze_vectors and self.vectors == "none":
-            raise ValueError(
-                "`freeze_vectors` needs `vectors`, since an embedding drawn at random would never "
-                "learn; got vectors = 'none'"
-            )
-        return self
+    """Keep an embedding that starts from `vectors` so in both phases (Kim 2014, "static")."""
 
 
 class TrainingSettings(Section):

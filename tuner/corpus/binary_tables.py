@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -41,10 +41,21 @@ def read_parquet(path: Path, only: Sequence[str] = ()) -> tuple[list[str], list[
             names = list(map(str, opened.schema_arrow.names))
             refuse_double_names(str(path), names)
             table = opened.read(list(only) if only and set(only) <= set(names) else None)
+            table = _as_texts(pyarrow, table)
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise DataError(f"{path}: not a Parquet file that can be read: {reason}.") from error
     return names, [Row(cells, number) for number, cells in enumerate(table.to_pylist(), start=1)]
+
+
+def _as_texts(pyarrow: Any, table: Any) -> Any:
+    """Give the table with columns of bytes as texts, where they are UTF-8: Spark wrote such."""
+    for place, field in enumerate(table.schema):
+        if pyarrow.types.is_binary(field.type) or pyarrow.types.is_large_binary(field.type):
+            with suppress(pyarrow.ArrowInvalid):
+                texts = table.column(place).cast(pyarrow.large_string())
+                table = table.set_column(place, field.name, texts)
+    return table
 
 
 class UnsavedFormula:

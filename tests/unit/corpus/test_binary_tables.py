@@ -46,6 +46,16 @@ def test_parquet_gives_its_rows(tmp_path):
     assert read_texts(str(path), ()) == [text for text, _ in ROWS]
 
 
+def test_parquet_columns_of_utf_8_bytes_are_texts_and_others_are_refused(tmp_path):
+    texts, labels = zip(*ROWS, strict=True)
+    whole = parquet(tmp_path / "a.parquet", ["text", "label"], [t.encode() for t in texts], labels)
+    broken = parquet(tmp_path / "b.parquet", ["text", "label"], [b"\xff", b"a"], labels)
+
+    assert documents(whole)[0] == [(*ROWS[0], 1), (*ROWS[1], 2)]
+    with pytest.raises(DataError, match="column 'text' must hold a text or a number, not bytes"):
+        documents(broken)
+
+
 def test_of_a_parquet_file_only_the_columns_that_are_named_are_loaded(tmp_path):
     names = ["text.en", "label", "picture", "text"]
     path = str(parquet(tmp_path / "a.parquet", names, ["a b"], ["x"], [b"much"], ["c"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tuner.config import load_settings
+from tuner.config import apply_params, load_settings
 from tuner.errors import ConfigError
 from tuner.service.check_settings import check_settings
 
@@ -50,6 +50,20 @@ def test_width_cannot_be_searched_beside_vectors(vectors):
     assert said.startswith("space.model.embedding_width: cannot be searched beside model.vectors")
 
 
+def test_vectors_or_none_can_be_searched_beside_freezing_them(vectors):
+    settings = load_settings(
+        overrides=[
+            ("model.embedding_width", 8),
+            ("space.model.vectors", {"choices": ["none", vectors]}),
+            ("space.model.freeze_vectors", {"choices": [True, False]}),
+        ]
+    )
+
+    check_settings(settings)
+    drawn = {"model.vectors": "none", "model.freeze_vectors": True}
+    assert apply_params(settings, drawn).model.vectors == "none"  # a trial of it can run
+
+
 def test_missing_file_of_vectors_is_refused(tmp_path):
     said = refusal(("model.vectors", str(tmp_path / "no.vec")))
 
@@ -57,8 +71,11 @@ def test_missing_file_of_vectors_is_refused(tmp_path):
 
 
 def test_freezing_a_random_embedding_is_refused():
-    with pytest.raises(ConfigError, match="`freeze_vectors` needs `vectors`"):
-        load_settings(overrides=[("model.freeze_vectors", True)])
+    said = "model.freeze_vectors needs model.vectors"
+
+    assert refusal(("model.freeze_vectors", True)).startswith(said)
+    choices = {"choices": [False, True]}
+    assert refusal(("space.model.freeze_vectors", choices)).startswith(said)
 
 
 def test_sampler_that_cannot_serve_the_space_is_refused():
