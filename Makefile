@@ -27,11 +27,16 @@ lint: $(VENV)/.installed-dev ## Ruff, mypy, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Texts cut short, so that a trial of the plain loop with these networks is a minute, not an hour.
+SHORT := --tokens 24 --trials 6
+
 bench bench-table chaos: export TF_CPP_MIN_LOG_LEVEL := 3
 
 bench: $(VENV)/.installed-bench ## The speed figures of docs/benchmarks.md, side by side; goes on where it was cut off
 	$(BIN)/python benchmarks/plain_loop.py --backbone average --output $(BENCH)
 	$(BIN)/python benchmarks/plain_loop.py --backbone textcnn --trials 6 --output $(BENCH)
+	$(BIN)/python benchmarks/plain_loop.py --backbone bigru $(SHORT) --output $(BENCH)
+	$(BIN)/python benchmarks/plain_loop.py --backbone transformer $(SHORT) --output $(BENCH)
 	$(BIN)/python benchmarks/profile_trial.py --backbone average --output $(BENCH)
 	$(BIN)/python benchmarks/profile_trial.py --backbone textcnn --output $(BENCH)
 	$(BIN)/python benchmarks/fasttext_epoch.py --output $(BENCH)

@@ -136,15 +136,23 @@ def main() -> None:
     parser.add_argument("--backbone", choices=tuple(NETWORKS), default="average")
     parser.add_argument("--study", default="quickstart")
     parser.add_argument("--data", help="a table in place of the study's")
+    parser.add_argument("--tokens", type=int, help="texts are cut there")
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--output", type=Path, default=Path("runs/bench"))
     arguments = parser.parse_args()
+    if arguments.trials < 3:
+        parser.error("--trials must be 3 or more: the first two are not among the later ones")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     backbone, folder = arguments.backbone, arguments.output
     no_penalties = [("regularization.l1", 0.0), ("regularization.l2", 0.0)]
-    overrides = [*QUIET.items(), ("model.backbone", backbone), *no_penalties]
+    overrides: list[tuple[str, Any]] = [
+        *QUIET.items(), ("model.backbone", backbone), *no_penalties,
+    ]  # fmt: skip
+    texts = Path(arguments.data).name.split(".")[0] if arguments.data else arguments.study
+    if arguments.tokens is not None:
+        overrides.append(("features.max_tokens", arguments.tokens))
+        texts += f"-{arguments.tokens}"
     bench = open_bench(arguments.study, folder, overrides, arguments.data)
-    texts = Path(arguments.data).stem if arguments.data else arguments.study
     lines = Lines(folder / f"plain_loop{'' if texts == 'quickstart' else f'-{texts}'}.jsonl")
     name = f"{texts}-{backbone}"
     tuner, plain = TunerLoop(bench, folder, name), PlainLoop(bench, folder, f"plain-{name}")
