@@ -40,6 +40,8 @@ def test_submitted_study_is_run_by_a_worker_that_has_only_the_storage(tmp_path):
 
     found = status(home, OPTUNA_STORAGE=storage)
     assert (found["finished"], found["total"], found["workers"]) == (3, 3, [])
+    fewer = run_tuner("submit", *small, "--trials", "2", cwd=home, OPTUNA_STORAGE=storage)
+    assert "3 trials are finished and 0 running, where 2 were asked for" in fewer.stdout
     ended = run_tuner(
         "optimize", *small, "--confirm", "none", "--json", cwd=home, OPTUNA_STORAGE=storage
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,19 @@ def submit(
     settings = settings_from(data=data, study=folder or study, **options)
     plan = plan_study(settings, storage_url=storage, output=output, study_name=study_name)
     counts = submit_study(plan, total=trials, blobs=blobs)
-    click.echo(
-        f"study {plan.name}: {counts['finished']} of {trials} trials are finished; the others are "
-        "for `tuner worker`."
-    )
+    click.echo(f"study {plan.name}: {_where_it_stands(counts, trials)}.")
     click.echo(f"Follow it with: tuner status --watch {_place(storage, output)}")
+
+
+def _where_it_stands(counts: Mapping[str, int], trials: int) -> str:
+    """Say how many trials there are, and whether workers have any left to begin."""
+    finished, running = counts["finished"], counts["running"]
+    if finished + running < trials:
+        return f"{finished} of {trials} trials are finished; the others are for `tuner worker`"
+    return (
+        f"{finished} trials are finished and {running} running, where {trials} were asked for; "
+        "`tuner worker` has none to begin"
+    )
 
 
 def _place(storage: str | None, output: Path) -> str:
