@@ -11,7 +11,12 @@ from tuner.models.registry import (
     model_shape,
     token_dropout,
 )
-from tuner.models.searched_models import ignored_by_all, ignored_remark, searched_models
+from tuner.models.searched_models import (
+    ignored_by_all,
+    ignored_remark,
+    searched_models,
+    widths_remark,
+)
 from tuner.models.shape import ModelShape
 
 __all__ = [
@@ -31,4 +36,5 @@ __all__ = [
     "precision_remark",
     "searched_models",
     "token_dropout",
+    "widths_remark",
 ]

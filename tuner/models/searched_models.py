@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from tuner.config import DEFAULT_SPACE, ModelSettings, Settings, searchable_names, setting_value
 from tuner.models.registry import ignored_settings
+from tuner.sizes import few_sizes_up
 
-__all__ = ["ignored_by_all", "ignored_remark", "searched_models"]
+__all__ = ["ignored_by_all", "ignored_remark", "searched_models", "widths_remark"]
+
+_WIDTHS = ("model.embedding_width", "model.width")
 
 
 def searched_models(settings: Settings) -> list[ModelSettings]:
@@ -52,6 +55,26 @@ def ignored_remark(settings: Settings) -> str | None:
     means, is_ = ("means", "is") if len(names) == 1 else ("mean", "are")
     backbones = " and ".join(sorted(_backbones(settings)))
     return f"{', '.join(names)}: {means} nothing for {backbones} and {is_} ignored"
+
+
+def widths_remark(settings: Settings) -> str | None:
+    """Say which searched ranges give nearly every trial a network of its own; None if none do.
+
+    A width is not filled up, as a batch is: it would start from other weights.
+    """
+    remarks = []
+    for name in _WIDTHS:
+        entry = settings.space.get(name)
+        if entry is None or entry.low is None or entry.high is None:
+            continue
+        widths = range(int(entry.low), int(entry.high) + 1, int(entry.step or 1))
+        few = sorted({min(few_sizes_up(width), widths[-1]) for width in widths})
+        if len(few) < len(widths) and name not in ignored_by_all(settings):
+            remarks.append(
+                f"space.{name}: each of its {len(widths)} widths is compiled for, seconds a "
+                f"trial; choices are compiled for once each, such as {{choices={few}}}"
+            )
+    return "; ".join(remarks) or None
 
 
 def _backbones(settings: Settings) -> frozenset[str]:

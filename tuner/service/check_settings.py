@@ -7,7 +7,7 @@ import logging
 from tuner.config import Settings, setting_value
 from tuner.errors import ConfigError, DataError
 from tuner.features import vectors_width
-from tuner.models import ignored_remark
+from tuner.models import ignored_remark, widths_remark
 from tuner.preprocess import check_word_lists
 from tuner.search import all_preprocess_choices, check_sampler, check_space
 from tuner.service.confirm import ConfirmationPlan
@@ -21,16 +21,16 @@ def check_settings(settings: Settings) -> None:
     """Raise `ConfigError` where a setting cannot work: space, sampler, word lists, vectors.
 
     What means nothing for the backbone is no error, since studies share their files between
-    backbones; a warning names it.
+    backbones; a warning names it, and the ranges for which every trial is compiled anew.
     """
     check_space(settings)
     check_sampler(settings)
     for preprocess in all_preprocess_choices(settings):
         check_word_lists(preprocess)
     _check_vectors(settings)
-    remark = ignored_remark(settings)
-    if remark is not None:
-        _log.warning("%s", remark)
+    for remark in (ignored_remark(settings), widths_remark(settings)):
+        if remark is not None:
+            _log.warning("%s", remark)
 
 
 def check_weights_kept(settings: Settings, confirmation: ConfirmationPlan | None) -> None:

@@ -42,6 +42,8 @@ class TrainBucket:
 class Batches:
     """Up to `PIECE` batches of one bucket, filled up to that many.
 
+    Rows that fill up a batch repeat its first one with weight 0.
+
     `token_ids` is (PIECE, batch, length), `labels` (PIECE, batch) int32, `row_weights`
     (PIECE, batch) float32. With `rows` (PIECE, capacity) int32 the ids number a batch's own rows
     of the embedding: `rows[step, id]` is the token's number in the vocabulary.
@@ -77,22 +79,21 @@ def make_batches(
         A piece with a batch that touches more, as changed texts may, gets a larger shape: one of
         a few, since each has a program of its own.
     change
-        Changes the texts gathered, (n, length), before they are numbered.
+        Changes the texts gathered, (n, length), before they are numbered; not asked for rows
+        that fill up, so that how many there are does not matter.
     """
     n_steps, batch_size = order.shape
     token_ids = np.zeros((PIECE, batch_size, bucket.token_ids.shape[1]), bucket.token_ids.dtype)
     labels = np.zeros((PIECE, batch_size), np.int32)
     weights = np.zeros((PIECE, batch_size), np.float32)
+    is_row = row_weights > 0.0
     gathered = bucket.token_ids[order]
     if change is not None:
-        gathered = change(gathered.reshape(-1, gathered.shape[-1])).reshape(gathered.shape)
-    token_ids[:n_steps] = gathered
-    labels[:n_steps] = bucket.labels[order]
+        gathered[is_row] = change(gathered[is_row])
+    # A row that fills up is the first one again: it touches nothing that the others do not.
+    token_ids[:n_steps] = np.where(is_row[..., None], gathered, gathered[:, :1])
+    labels[:n_steps] = np.where(is_row, bucket.labels[order], bucket.labels[order[:, :1]])
     weights[:n_steps] = row_weights
-    # A row that fills up is one unknown token: it touches nothing that the others do not know.
-    is_filling = weights == 0.0
-    token_ids[is_filling] = 0
-    token_ids[is_filling, 0] = UNKNOWN
     if rows_max is None:
         return Batches(token_ids, labels, weights, None)
     touched = []

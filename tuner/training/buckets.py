@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.records import EncodedTexts
+from tuner.sizes import few_sizes_up
 
 __all__ = [
     "Bucket",
     "EpochPlan",
     "Piece",
     "bucket_lengths",
-    "few_sizes_up",
     "make_buckets",
     "plan_epoch",
 ]
@@ -86,19 +86,6 @@ def _few_lengths_up(length: int) -> int:
     return few_sizes_up(_round_up(length))
 
 
-def few_sizes_up(n: int) -> int:
-    """Round up to a power of two or three quarters of one.
-
-    Every shape of a program is seconds of compiling; what is filled up costs half as much memory
-    at most, and little time where it stands for rows that no batch reads.
-
-    >>> [few_sizes_up(n) for n in (1, 5, 16, 17, 700, 5000, 40_000)]
-    [1, 6, 16, 24, 768, 6144, 49152]
-    """
-    power = 1 << (n - 1).bit_length()
-    return power * 3 // 4 if n <= power * 3 // 4 else power
-
-
 def make_buckets(encoded: EncodedTexts, edges: Sequence[int]) -> list[Bucket]:
     """Sort texts into the buckets that hold them; the last one cuts what is longer.
 
@@ -136,7 +123,7 @@ class Piece:
 class EpochPlan:
     """One epoch: who is in which batch, and which bucket has its turn when.
 
-    `orders` holds per bucket positions within the bucket, (n_steps, batch) int32, and
+    `orders` holds per bucket positions within the bucket, (n_steps, room) int32, and
     `row_weights` 1.0 for rows and 0.0 for filling, same shape.
     """
 
@@ -146,7 +133,12 @@ class EpochPlan:
 
 
 def plan_epoch(
-    sizes: Sequence[int], *, batch_size: int, generator: np.random.Generator, steps_min: int = 1
+    sizes: Sequence[int],
+    *,
+    batch_size: int,
+    generator: np.random.Generator,
+    steps_min: int = 1,
+    room: int | None = None,
 ) -> EpochPlan:
     """Shuffle the rows of every bucket into batches and the buckets' turns.
 
@@ -162,18 +154,21 @@ def plan_epoch(
     steps_min
         Batches that the epoch has at least: it goes over all rows as often as that takes, each
         time in another order.
+    room
+        Rows that a batch is filled up to, which is its shape; None for `batch_size`.
 
     >>> order = np.random.default_rng(0)
     >>> len(plan_epoch([420], batch_size=64, generator=order, steps_min=100).orders[0])  # 15 x 7
     105
     """
+    room = batch_size if room is None else room
     steps = sum(-(-size // batch_size) for size in sizes)
     n_passes = max(1, -(-steps_min // max(1, steps)))
     orders, row_weights, pieces = [], [], []
     for number, size in enumerate(sizes):
         n_steps = -(-size // batch_size) * n_passes
-        order = np.zeros((n_steps, batch_size), np.int32)
-        weights = np.zeros((n_steps, batch_size), np.float32)
+        order = np.zeros((n_steps, room), np.int32)
+        weights = np.zeros((n_steps, room), np.float32)
         batches = (
             rows
             for _ in range(n_passes if size else 0)

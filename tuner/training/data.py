@@ -12,8 +12,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tuner.records import EncodedTexts
+from tuner.sizes import few_sizes_up
 from tuner.training.batches import UNKNOWN, TrainBucket, touched_rows_max
-from tuner.training.buckets import bucket_lengths, few_sizes_up, make_buckets
+from tuner.training.buckets import bucket_lengths, make_buckets
 
 __all__ = [
     "EvaluationPart",

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tuner.config import Settings
 from tuner.errors import TrialFailed
 from tuner.records import StopRequested, TrialSeeds
+from tuner.sizes import few_sizes_up
 from tuner.training.augment import ReplacementTables, augment
 from tuner.training.batches import Batches, ahead, make_batches
 from tuner.training.buckets import EpochPlan, plan_epoch
@@ -91,6 +92,7 @@ class Epochs:
             batch_size=training.batch_size,
             generator=np.random.default_rng(sequence),
             steps_min=training.steps_per_epoch_min,
+            room=_room(self._settings),
         )
         total, n_steps = 0.0, 0
         rates, *others = hyperparameters
@@ -131,7 +133,7 @@ class Epochs:
         self, epoch: int, plan: EpochPlan, frozen_depth: int
     ) -> Iterator[Callable[[], Batches]]:
         """Give for each piece of the plan the call that makes its batches."""
-        layout, batch_size = self._data.layout, self._settings.training.batch_size
+        layout, room = self._data.layout, _room(self._settings)
         for turn, piece in enumerate(plan.pieces):
             steps = slice(piece.start, piece.stop)
             yield partial(
@@ -140,7 +142,7 @@ class Epochs:
                 plan.orders[piece.bucket][steps],
                 plan.row_weights[piece.bucket][steps],
                 vocabulary_size=layout.vocabulary_size,
-                rows_max=layout.rows_max(piece.bucket, batch_size)
+                rows_max=layout.rows_max(piece.bucket, room)
                 if self._program.touches_rows(frozen_depth)
                 else None,
                 change=self._change(epoch, turn),
@@ -165,3 +167,15 @@ class Epochs:
     def _steps_per_call(self, shape: tuple[int, ...]) -> int:
         seconds = self._program.seconds_per_step.get(shape)
         return 2 if seconds is None else max(1, int(_SECONDS_PER_CALL / max(seconds, 1e-6)))
+
+
+def _room(settings: Settings) -> int:
+    """Give the rows that a batch is filled up to: one of few where a range of sizes is searched.
+
+    The rows to spare weigh nothing, so the result is that of the batch size, to rounding.
+    """
+    batch_size = settings.training.batch_size
+    searched = settings.space.get("training.batch_size")
+    if searched is None or searched.choices is not None or searched.high is None:
+        return batch_size
+    return max(batch_size, min(few_sizes_up(batch_size), int(searched.high)))

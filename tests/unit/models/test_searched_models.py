@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tuner.config import load_settings
-from tuner.models import ignored_remark
+from tuner.models import ignored_remark, widths_remark
 from tuner.search import distributions
 
 
@@ -76,3 +76,15 @@ def test_entries_that_are_named_as_ignored_are_not_asked():
         "space.model.pooling: means nothing for textcnn and is ignored"
     )
     assert "model.pooling" not in distributions(settings)
+
+
+def test_range_of_widths_is_told_of_with_the_choices_that_compile_less():
+    def remark(entry):
+        return widths_remark(load_settings(overrides=[("space.model.embedding_width", entry)]))
+
+    assert remark({"low": 16, "high": 100}) == (
+        "space.model.embedding_width: each of its 85 widths is compiled for, seconds a trial; "
+        "choices are compiled for once each, such as {choices=[16, 24, 32, 48, 64, 96, 100]}"
+    )
+    assert remark({"low": 32, "high": 64, "step": 32}) is None
+    assert remark({"choices": [17, 19]}) is None

@@ -38,11 +38,27 @@ def test_shape_does_not_depend_on_how_many_steps_there_are():
     assert one.row_weights[1:].sum() == 0
 
 
-def test_row_that_fills_up_a_batch_is_an_unknown_token():
-    made = batches([[0, 2]], weights=[[1.0, 0.0]])
+def test_row_that_fills_up_a_batch_touches_no_further_row_of_the_embedding():
+    made = batches([[0, 2]], weights=[[1.0, 0.0]], rows_max=8)
 
-    assert made.token_ids[0].tolist() == [[2, 7, 7, 0], [1, 0, 0, 0]]
-    assert made.labels[0, 0] == 1
+    assert made.rows[0][made.token_ids[0]].tolist() == [[2, 7, 7, 0], [2, 7, 7, 0]]
+    assert set(made.rows[0]) == {0, 2, 7}
+    assert made.row_weights[0].tolist() == [1.0, 0.0]
+
+
+def test_texts_are_changed_alike_however_far_a_batch_is_filled_up():
+    def shuffled(texts):
+        return np.random.default_rng(1).permuted(texts, axis=1)
+
+    def first_two(room):
+        order = np.array([[0, 1] + [0] * (room - 2)], np.int32)
+        weights = np.array([[1.0, 1.0] + [0.0] * (room - 2)], np.float32)
+        made = make_batches(
+            BUCKET, order, weights, vocabulary_size=10, rows_max=None, change=shuffled
+        )
+        return made.token_ids[0, :2].tolist()
+
+    assert first_two(2) == first_two(5)
 
 
 def test_batch_with_more_rows_than_foreseen_is_carried_all_the_same():

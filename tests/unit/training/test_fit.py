@@ -85,6 +85,41 @@ def test_trials_of_one_shape_and_the_folds_of_a_study_compile_nothing_new(data):
     assert again.seconds["compile"] == 0.0
 
 
+def batch_size(size, **space):
+    """Give the settings of a trial that has drawn this size from the space."""
+    return {"training.batch_size": size, "space.training.batch_size": space}
+
+
+def test_batch_sizes_of_a_searched_range_share_few_programs(data):
+    changes = {"model.frozen_depth": 1, "training.epochs": 1}
+    for size in (12, 16):
+        run(data, **changes, **batch_size(size, low=4, high=40))
+
+    drawn = [run(data, **changes, **batch_size(n, low=4, high=40))[0] for n in range(9, 17)]
+    chosen, _ = run(data, **changes, **batch_size(11, choices=[11, 13]))
+
+    assert [outcome.n_traces for outcome in drawn] == [0] * 8
+    assert [name.split(": ")[1][:12] for name in chosen.spent.programs] == ["train 11 x 8"] * 2
+
+
+@pytest.mark.parametrize("backbone", ["average", "linear", "transformer"])
+def test_trial_of_a_searched_range_equals_one_that_was_compiled_for_its_batch_size(data, backbone):
+    changes = {
+        "model.backbone": backbone, "model.dropout": 0.4,
+        "model.token_dropout": 0.3, "regularization.l1": 1e-4, "training.label_smoothing": 0.1,
+        "training.class_weights": "balanced", "training.epochs": 2, "training.fine_tune_epochs": 1,
+        "training.learning_rate": 0.005, "study.metric": "log_loss",
+    }  # fmt: skip
+
+    exact, seen = run(data, **changes, **batch_size(9, choices=[9]))
+    padded, seen_padded = run(data, **changes, **batch_size(9, low=4, high=40))
+
+    assert seen_padded == [(epoch, pytest.approx(value, rel=1e-4)) for epoch, value in seen]
+    for row, row_padded in zip(exact.history, padded.history, strict=True):
+        assert row_padded["loss"] == pytest.approx(row["loss"], rel=1e-4)
+    assert padded.selection.log_loss == pytest.approx(exact.selection.log_loss, rel=1e-4)
+
+
 def test_fold_with_more_words_than_its_study_has_a_layout_of_its_own(data):
     fold = prepare_fit(
         part(50, 3), part(31, 4), part(15, 5), vocabulary_size=21, max_tokens=3,

@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tuner.sizes import few_sizes_up
+
 __all__ = ["Dropout"]
 
 
@@ -29,10 +31,9 @@ class Dropout:
         -----
         Srivastava et al. 2014, JMLR 15; inverted scaling.
         """
-        uniform = tf.random.stateless_uniform(
-            tf.shape(values), self.seed + tf.constant([salt, 0]), alg="threefry"
+        return tf.where(
+            self._uniform(values, salt) >= self.units, values / (1.0 - self.units), 0.0
         )
-        return tf.where(uniform >= self.units, values / (1.0 - self.units), 0.0)
 
     def hide_tokens(self, mask: Any) -> Any:
         """Hide tokens of a mask (batch, length) float32 at the rate `tokens`, never all of a text.
@@ -42,9 +43,17 @@ class Dropout:
         Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods", section 3.1.
         No scaling: what follows averages over the tokens that are left, or takes their maximum.
         """
-        uniform = tf.random.stateless_uniform(
-            tf.shape(mask), self.seed + tf.constant([101, 0]), alg="threefry"
-        )
-        kept = tf.where(uniform >= self.tokens, mask, 0.0)
+        kept = tf.where(self._uniform(mask, 101) >= self.tokens, mask, 0.0)
         is_empty = tf.reduce_sum(kept, axis=1, keepdims=True) == 0
         return tf.where(is_empty, mask, kept)
+
+    def _uniform(self, values: Any, salt: int) -> Any:
+        """Draw a number in [0, 1) for each of `values` (batch, ...).
+
+        Drawn for one of few sizes of a batch, since those of a row follow from the shape drawn:
+        a batch that is filled up to such a size hides the same.
+        """
+        n_rows, *others = values.shape
+        shape = [few_sizes_up(n_rows), *others]
+        seed = self.seed + tf.constant([salt, 0])
+        return tf.random.stateless_uniform(shape, seed, alg="threefry")[:n_rows]
