@@ -47,8 +47,8 @@ class Course:
     compiling
         Of the network that is trained: what it compiles from here on is the trial's.
     stages
-        Names of what the trial's time is spent on; `keep`, `report` and `checkpoint` are measured
-        here.
+        Names of what the trial's time is spent on; `compile`, `keep`, `report` and `checkpoint`
+        are measured here.
     prepare_seconds
         What the trial has taken before.
 
@@ -87,7 +87,7 @@ class Course:
         self.best_validation: Scores | None = None
         self.history: list[dict[str, float]] = []
         self.seconds = {
-            **dict.fromkeys((*stages, "keep", "report", "checkpoint"), 0.0),
+            **dict.fromkeys(("compile", *stages, "keep", "report", "checkpoint"), 0.0),
             "prepare": prepare_seconds,
         }
 
@@ -156,10 +156,12 @@ class Course:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Measure a stage; one entered several times adds up."""
-        started = time.perf_counter()
+        """Measure a stage; one entered several times adds up, and compiling stands apart."""
+        started, compiled = time.perf_counter(), self._compiling.seconds
         yield
-        self.seconds[name] += time.perf_counter() - started
+        compiled = self._compiling.seconds - compiled
+        self.seconds["compile"] += compiled
+        self.seconds[name] += time.perf_counter() - started - compiled
 
     def outcome(
         self,

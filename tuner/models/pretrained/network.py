@@ -56,6 +56,8 @@ class EncoderNetwork:
         How the tokens of a text become one vector: the first token's, the mean, the maximum.
     head_width
         Units of a hidden layer with tanh in the head, as BERT's pooler; None for a linear head.
+
+    Both can be changed later, see `choose`.
     """
 
     def __init__(
@@ -68,19 +70,33 @@ class EncoderNetwork:
     ) -> None:
         self.architecture = architecture
         self.n_classes = n_classes
-        self.pooling = pooling
         self.group_names = (*architecture.group_names, HEAD)
         self._variables: dict[str, Any] = {}
         self._group: dict[str, int] = {}
+        self._heads: dict[int | None, dict[str, Any]] = {}  # by their width
         # Only the pieces that the texts at hand use have a row.
         self.words = tf.Variable(
             np.zeros((1, architecture.embedding_width), np.float32),
             shape=tf.TensorShape([None, architecture.embedding_width]),
             name="embedding/word",
         )
-        for name, shape, group in _shapes(architecture, n_classes, head_width):
+        for name, shape, group in _shapes(architecture):
             self._variables[name] = tf.Variable(np.zeros(shape, np.float32), name=name)
             self._group[name] = group
+        self.choose(pooling=pooling, head_width=head_width)
+
+    def choose(self, *, pooling: Pooling, head_width: int | None) -> None:
+        """Pool so from here on, into the head of this width; the encoder stays as it is."""
+        self.pooling = pooling
+        self.head_width = head_width
+        if head_width not in self._heads:
+            self._heads[head_width] = {
+                name: tf.Variable(np.zeros(shape, np.float32), name=name)
+                for name, shape in _head_shapes(
+                    self.architecture.width, self.n_classes, head_width
+                )
+            }
+        self._head = self._heads[head_width]
 
     @property
     def n_groups(self) -> int:
@@ -89,11 +105,12 @@ class EncoderNetwork:
 
     def variables(self, *, lowest: int) -> dict[str, tuple[Any, int]]:
         """Give variable and group of all weights from a group up, word embeddings apart."""
-        return {
+        encoder = {
             name: (variable, self._group[name])
             for name, variable in self._variables.items()
             if self._group[name] >= lowest
         }
+        return encoder | {name: (variable, self.n_groups) for name, variable in self._head.items()}
 
     def assign(self, weights: Mapping[str, npt.NDArray[np.float32]], *, lowest: int = 0) -> None:
         """Set the encoder's weights from a group up, in place."""
@@ -167,15 +184,14 @@ class EncoderNetwork:
         """Map pooled features (batch, width) to logits (batch, n_classes) float32."""
         if hiding is not None:
             features = hiding.hide(features, hiding.head, place=1)
-        if f"{HEAD}/hidden/kernel" in self._variables:
+        if self.head_width is not None:
             features = tf.tanh(self._affine(features, f"{HEAD}/hidden"))
             if hiding is not None:
                 features = hiding.hide(features, hiding.head, place=2)
         return self._affine(features, f"{HEAD}/logits")
 
     def _affine(self, features: Any, name: str) -> Any:
-        product = tf.matmul(features, self._variables[f"{name}/kernel"])
-        return product + self._variables[f"{name}/bias"]
+        return tf.matmul(features, self._head[f"{name}/kernel"]) + self._head[f"{name}/bias"]
 
     # -- inside a block -----------------------------------------------------------------------
 
@@ -235,10 +251,8 @@ class EncoderNetwork:
         return centred * tf.math.rsqrt(variance + self.architecture.epsilon) * scale + offset
 
 
-def _shapes(
-    architecture: Architecture, n_classes: int, head_width: int | None
-) -> list[tuple[str, tuple[int, ...], int]]:
-    """Give name, shape and layer group of every variable but the word embeddings."""
+def _shapes(architecture: Architecture) -> list[tuple[str, tuple[int, ...], int]]:
+    """Give name, shape and layer group of the encoder's variables but the word embeddings."""
     width, inner = architecture.width, architecture.feed_forward_width
     embedded = architecture.embedding_width
     shapes: list[tuple[str, tuple[int, ...], int]] = [
@@ -274,16 +288,21 @@ def _shapes(
                 ("output_norm/offset", (width,)),
             )
         ]
-    head = len(architecture.groups) + 1
-    features = width
-    if head_width is not None:
-        shapes += [
-            (f"{HEAD}/hidden/kernel", (width, head_width), head),
-            (f"{HEAD}/hidden/bias", (head_width,), head),
-        ]
-        features = head_width
-    return [
-        *shapes,
-        (f"{HEAD}/logits/kernel", (features, n_classes), head),
-        (f"{HEAD}/logits/bias", (n_classes,), head),
+    return shapes
+
+
+def _head_shapes(
+    width: int, n_classes: int, head_width: int | None
+) -> list[tuple[str, tuple[int, ...]]]:
+    """Give name and shape of the head's variables."""
+    logits = [
+        (f"{HEAD}/logits/kernel", (head_width or width, n_classes)),
+        (f"{HEAD}/logits/bias", (n_classes,)),
     ]
+    if head_width is None:
+        return logits
+    hidden = [
+        (f"{HEAD}/hidden/kernel", (width, head_width)),
+        (f"{HEAD}/hidden/bias", (head_width,)),
+    ]
+    return [*hidden, *logits]

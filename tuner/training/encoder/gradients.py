@@ -1,4 +1,4 @@
-"""Compiled gradients of the groups from the cut up, of one pass."""
+"""Gradients of the groups from the cut up, of one pass, from compiled functions a group."""
 
 from __future__ import annotations
 
@@ -7,14 +7,25 @@ from typing import Any
 
 import tensorflow as tf
 
-from tuner.models.pretrained.network import EncoderNetwork, Hiding
+from tuner.models.pretrained.network import EncoderNetwork, Hiding, Pooling
 from tuner.training.compiling import Compiling
+from tuner.training.encoder.functions import (
+    LENGTHS,
+    compiled,
+    features_of,
+    head_words,
+    tokens_of,
+)
 from tuner.training.encoder.step import MicroBatch, StepNumbers
 from tuner.training.loss import cross_entropy
 
 __all__ = ["WORDS", "CutGradients", "trainable"]
 
 WORDS = "embedding/word"
+
+_NUMBER, _NUMBERS = tf.TensorSpec([], tf.float32), tf.TensorSpec([None], tf.float32)
+_LABELS = tf.TensorSpec([None], tf.int32)
+_SCALARS, _SEED = tf.TensorSpec([6], tf.float32), tf.TensorSpec([2], tf.int32)
 
 
 def trainable(network: EncoderNetwork, *, cut: int) -> dict[str, tuple[Any, int]]:
@@ -24,23 +35,32 @@ def trainable(network: EncoderNetwork, *, cut: int) -> dict[str, tuple[Any, int]
 
 
 class CutGradients:
-    """Differentiates a network; one compiled function for every cut.
+    """Differentiates a network from any group up.
+
+    Each group, each pooling and each width of the head is a compiled function, and so is its
+    gradient. They are chained, so another pooling or head compiles nothing of the encoder, and
+    another cut only the group above it.
 
     Parameters
     ----------
     network
         Left as it is.
-    dtype
-        Of the products above the cut.
     compiling
         Hears of every trace.
+
+    Attributes
+    ----------
+    dtype
+        Of the products.
     """
 
-    def __init__(self, network: EncoderNetwork, dtype: Any, compiling: Compiling) -> None:
+    def __init__(self, network: EncoderNetwork, compiling: Compiling) -> None:
         self._network = network
-        self._dtype = dtype
         self._compiling = compiling
-        self._compiled = cache(self._compile)
+        self._group = cache(self._compile_group)
+        self._pool = cache(self._compile_pool)
+        self._loss = cache(self._compile_loss)
+        self.dtype: Any = tf.float32
 
     def of(
         self,
@@ -60,58 +80,80 @@ class CutGradients:
         seed
             Of dropout: the step's, and the number of the part.
         """
-        loss, gradients = self._compiled(cut)(
-            tf.constant(part.values),
-            tf.constant(part.lengths),
-            tf.constant(part.labels),
-            tf.constant(total_weight, tf.float32),
-            tf.constant(numbers.scalars()),
-            tf.constant(numbers.class_weights),
-            tf.constant(seed, tf.int32),
-        )
-        return float(loss.numpy()), gradients
-
-    def _compile(self, cut: int) -> Any:
-        return tf.function(
-            lambda *inputs: self._loss_and_gradients(cut, *inputs),
-            autograph=False,
-            reduce_retracing=True,
-        )
+        with self._compiling.watched():
+            return self._loss_and_gradients(part, cut, total_weight, numbers, seed)
 
     def _loss_and_gradients(
         self,
+        part: MicroBatch,
         cut: int,
-        values: Any,
-        lengths: Any,
-        labels: Any,
-        total_weight: Any,
-        scalars: Any,
-        class_weights: Any,
-        seed: Any,
-    ) -> tuple[Any, dict[str, Any]]:
-        self._compiling.trace(f"train {values.shape} above group {cut}")
-        _, _, dropout, encoder_dropout, label_smoothing, focal_gamma = tf.unstack(scalars)
-        hiding = Hiding(encoder_dropout, dropout, seed)
-        watched = {
-            name: variable for name, (variable, _) in trainable(self._network, cut=cut).items()
-        }
+        total_weight: float,
+        numbers: StepNumbers,
+        seed: tuple[int, int],
+    ) -> tuple[float, dict[str, Any]]:
+        network = self._network
+        watched = {name: variable for name, (variable, _) in trainable(network, cut=cut).items()}
+        flowing, lengths = tf.constant(part.values), tf.constant(part.lengths)
+        if cut == 0:
+            ids = flowing
+            flowing = watched[WORDS] = tf.gather(network.words, ids)
+        else:
+            flowing = tf.cast(flowing, tf.float32)
+        scalars, drawn = tf.constant(numbers.scalars()), tf.constant(seed, tf.int32)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            flowing = values
-            if cut == 0:
-                del watched[WORDS]
-                flowing = watched[WORDS] = tf.gather(self._network.words, values)
             tape.watch(list(watched.values()))
-            for number in range(cut, self._network.n_groups):
-                flowing = (
-                    self._network.embed(flowing, hiding)
-                    if number == 0
-                    else self._network.group(
-                        number, tf.cast(flowing, tf.float32), lengths, hiding, dtype=self._dtype
-                    )
-                )
-            if cut < self._network.n_groups:  # else features, pooled already
-                flowing = self._network.pool(flowing, lengths)
-            logits = self._network.head(flowing, hiding)
+            for number in range(cut, network.n_groups):
+                run = self._group(number, self.dtype if number else tf.float32, number == cut > 0)
+                flowing = run(flowing, lengths, scalars, drawn)
+            if cut < network.n_groups:  # else features, pooled already
+                flowing = self._pool(network.pooling)(flowing, lengths)
+            loss = self._loss(network.head_width)(
+                flowing,
+                tf.constant(part.labels),
+                tf.constant(total_weight, tf.float32),
+                tf.constant(numbers.class_weights),
+                scalars,
+                drawn,
+            )
+        gradients = dict(zip(watched, tape.gradient(loss, list(watched.values())), strict=True))
+        if cut == 0:
+            gradients[WORDS] = tf.math.unsorted_segment_sum(
+                gradients[WORDS], ids, tf.shape(network.words)[0]
+            )
+        return float(loss.numpy()), gradients
+
+    def _compile_group(self, number: int, dtype: Any, is_cut: bool) -> Any:
+        def run(values: Any, lengths: Any, scalars: Any, seed: Any) -> Any:
+            at_cut = ", frozen below" if is_cut else ""
+            self._compiling.trace(f"train group {number} in {dtype.name}{at_cut}")
+            if is_cut:  # spares the gradient of what is frozen, a twelfth of the group's products
+                values = tf.stop_gradient(values)
+            hiding = Hiding(scalars[3], scalars[2], seed)
+            if number == 0:
+                return self._network.embed(values, hiding)
+            return self._network.group(number, values, lengths, hiding, dtype=dtype)
+
+        return compiled(run, tokens_of(self._network, number), LENGTHS, _SCALARS, _SEED)
+
+    def _compile_pool(self, pooling: Pooling) -> Any:
+        def run(values: Any, lengths: Any) -> Any:
+            self._compiling.trace(f"train through {pooling} pooling")
+            return self._network.pool(values, lengths)
+
+        return compiled(run, tokens_of(self._network, self._network.n_groups), LENGTHS)
+
+    def _compile_loss(self, head_width: int | None) -> Any:
+        def run(
+            features: Any,
+            labels: Any,
+            total_weight: Any,
+            class_weights: Any,
+            scalars: Any,
+            seed: Any,
+        ) -> Any:
+            self._compiling.trace(f"train {head_words(head_width)}")
+            _, _, dropout, encoder_dropout, label_smoothing, focal_gamma = tf.unstack(scalars)
+            logits = self._network.head(features, Hiding(encoder_dropout, dropout, seed))
             weights = tf.gather(class_weights, labels)
             loss = cross_entropy(
                 logits,
@@ -120,10 +162,9 @@ class CutGradients:
                 class_weights=class_weights,
                 label_smoothing=label_smoothing,
                 focal_gamma=focal_gamma,
-            ) * (tf.reduce_sum(weights) / total_weight)
-        gradients = dict(zip(watched, tape.gradient(loss, list(watched.values())), strict=True))
-        if cut == 0:
-            gradients[WORDS] = tf.math.unsorted_segment_sum(
-                gradients[WORDS], values, tf.shape(self._network.words)[0]
             )
-        return loss, gradients
+            return loss * (tf.reduce_sum(weights) / total_weight)
+
+        return compiled(
+            run, features_of(self._network), _LABELS, _NUMBER, _NUMBERS, _SCALARS, _SEED
+        )

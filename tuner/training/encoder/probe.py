@@ -12,6 +12,7 @@ import tensorflow as tf
 from tuner.models.pretrained.network import EncoderNetwork, Hiding
 from tuner.training.adam import Adam
 from tuner.training.compiling import Compiling
+from tuner.training.encoder.functions import head_words
 from tuner.training.encoder.step import StepNumbers
 from tuner.training.loss import cross_entropy
 
@@ -19,7 +20,7 @@ __all__ = ["HeadProbe"]
 
 
 class HeadProbe:
-    """The head of a network with an optimizer of its own.
+    """The head that a network has chosen, with an optimizer of its own.
 
     Parameters
     ----------
@@ -36,6 +37,7 @@ class HeadProbe:
             (name, variable, group)
             for name, (variable, group) in network.variables(lowest=network.n_groups).items()
         ]
+        self._words = head_words(network.head_width)
         self._adam = Adam(self._head)
         self._compiled = tf.function(self._steps, autograph=False, reduce_retracing=True)
 
@@ -73,17 +75,18 @@ class HeadProbe:
         factor
             Share of the rate that these steps take.
         """
-        loss = self._compiled(
-            features,
-            labels,
-            tf.constant(order),
-            tf.constant(row_weights),
-            tf.constant(numbers.rates[-1] * factor, tf.float32),
-            tf.constant(numbers.scalars()),
-            tf.constant(numbers.class_weights),
-            tf.constant(seed, tf.int32),
-        )
-        return float(loss.numpy())
+        with self._compiling.watched():
+            loss = self._compiled(
+                features,
+                labels,
+                tf.constant(order),
+                tf.constant(row_weights),
+                tf.constant(numbers.rates[-1] * factor, tf.float32),
+                tf.constant(numbers.scalars()),
+                tf.constant(numbers.class_weights),
+                tf.constant(seed, tf.int32),
+            )
+            return float(loss.numpy())
 
     def _steps(
         self,
@@ -96,7 +99,7 @@ class HeadProbe:
         class_weights: Any,
         seed: Any,
     ) -> Any:
-        self._compiling.trace(f"train the head on {order.shape} of {features.shape}")
+        self._compiling.trace(f"probe with {self._words} {order.shape} of {features.shape}")
         l1, l2, dropout, _, label_smoothing, focal_gamma = tf.unstack(scalars)
         rates = tf.fill([self._network.n_groups + 1], rate)
 

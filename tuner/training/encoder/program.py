@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,8 @@ _WORD_IDS = "embedding/word_ids"
 class EncoderProgram:
     """One network that trials reset in place.
 
-    What a trial has changed is put back from the checkpoint before the next one begins.
+    What a trial has changed is put back from the checkpoint before the next one begins. Trials
+    of another pooling, head width or precision share the encoder and what was compiled of it.
     """
 
     def __init__(
@@ -40,7 +42,6 @@ class EncoderProgram:
         *,
         n_classes: int,
         model: ModelSettings,
-        training: TrainingSettings,
     ) -> None:
         self.checkpoint = checkpoint
         self.network = EncoderNetwork(
@@ -49,16 +50,26 @@ class EncoderProgram:
             pooling=model.pooling,
             head_width=model.head_width,
         )
-        dtype = tf.bfloat16 if training.precision == "bfloat16" else tf.float32
         self.compiling = Compiling(
             f"{model.backbone} {checkpoint.digest[:8]}, {n_classes} classes"
         )
-        self.passes = Passes(self.network, dtype)
-        self.probe = HeadProbe(self.network, self.compiling)
-        self._gradients = CutGradients(self.network, dtype, self.compiling)
+        self.passes = Passes(self.network, self.compiling)
+        self._gradients = CutGradients(self.network, self.compiling)
+        self._probe = cache(lambda _: HeadProbe(self.network, self.compiling))
         self._adam = EncoderAdam()
         self._lowest_changed = 0  # nothing has been read yet
         self._words_of: str | None = None
+
+    def choose(self, model: ModelSettings, training: TrainingSettings) -> None:
+        """Take a trial's pooling, head and precision."""
+        self.network.choose(pooling=model.pooling, head_width=model.head_width)
+        dtype = tf.bfloat16 if training.precision == "bfloat16" else tf.float32
+        self.passes.dtype = self._gradients.dtype = dtype
+
+    @property
+    def probe(self) -> HeadProbe:
+        """The head that is chosen, trained alone."""
+        return self._probe(self.network.head_width)
 
     @property
     def n_groups(self) -> int:
@@ -213,12 +224,14 @@ def encoder_program(
     model: ModelSettings,
     training: TrainingSettings,
 ) -> EncoderProgram:
-    """Give the program of these shapes, the same one to every trial of the process.
+    """Give the program of a checkpoint, the same one to every trial of the process.
 
-    Two are kept, so that searching shapes does not fill the memory.
+    It has the pooling, head and precision of these settings until it is asked for with others.
+    Two are kept, so that searching checkpoints does not fill the memory.
     """
-    key = (checkpoint.digest, n_classes, model.pooling, model.head_width, training.precision)
-    return _programs.obtain(
-        key,
-        lambda: EncoderProgram(checkpoint, n_classes=n_classes, model=model, training=training),
+    program = _programs.obtain(
+        (checkpoint.digest, n_classes),
+        lambda: EncoderProgram(checkpoint, n_classes=n_classes, model=model),
     )
+    program.choose(model, training)
+    return program

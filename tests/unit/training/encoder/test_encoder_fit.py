@@ -254,6 +254,42 @@ def test_settings_of_the_training_change_fine_tuning_alone(bert, changed):
     assert changed_run[2:] != plain[2:]
 
 
+def test_trials_of_other_pooling_head_depth_and_precision_share_what_was_compiled(tmp_path):
+    bert = write_bert(tmp_path / "bert", seed=71)
+    everything = [
+        settings(bert, pooling=pooling, head_width=width, frozen_depth=depth)
+        for pooling in ("mean", "cls", "max")
+        for width in (None, 8)
+        for depth in (0, 1)
+    ]
+    everything.append(settings(bert, training={"precision": "bfloat16"}))
+    spent = [run(wanted).spent for wanted in everything]
+    programs = [name for each in spent for name in each.programs]
+    again = [run(wanted).spent for wanted in everything]
+
+    assert len(set(programs)) == len(programs)
+    assert {f"run {pooling} pooling" for pooling in ("mean", "cls", "max")} <= {
+        name.split(": ")[1] for name in programs
+    }
+    assert {f"train {head}" for head in ("the linear head", "the head of 8 units")} <= {
+        name.split(": ")[1] for name in programs
+    }
+    assert not any(each.programs for each in again)
+    assert spent[0].seconds["compile"] > 0.0
+    assert {each.seconds["compile"] for each in again} == {0.0}
+
+
+def test_a_trial_does_not_depend_on_the_pooling_and_head_of_those_before_it(bert):
+    wanted = settings(bert, frozen_depth=1, head_width=4)
+    before = run(wanted)
+    run(settings(bert, pooling="max"))
+    run(settings(bert, pooling="cls", head_width=8, training={"precision": "bfloat16"}))
+    after = run(wanted)
+
+    assert before.history == after.history
+    assert before.selection == after.selection
+
+
 def test_l2_sp_keeps_weights_near_the_checkpoint():
     kernel = tf.Variable([[3.0, -1.0]])
     adam = EncoderAdam()
