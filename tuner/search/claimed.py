@@ -22,6 +22,7 @@ from tuner.errors import (
     TrialFailed,
     TrialTaken,
 )
+from tuner.last_resort import in_my_place
 from tuner.records import Checkpoint, Progress, Spent, StopRequested, TrialOutcome, TrialRecord
 from tuner.search.enduring import EnduringStorage
 from tuner.search.objective import (
@@ -103,13 +104,14 @@ class ClaimedTrial:
                 return
             self._refuse_if_set_aside(params)
             progress.trial_started(trial.number, params)
-            outcome = run_trial(
-                apply_params(self._settings, params),
-                seeds=trial_seeds(self._settings.study.seed, origin),
-                report=report,
-                stop_requested=stop_requested,
-                checkpoint=checkpoint,
-            )
+            with in_my_place(lambda signal: self._hand_back(str(Interrupted(signal)))):
+                outcome = run_trial(
+                    apply_params(self._settings, params),
+                    seeds=trial_seeds(self._settings.study.seed, origin),
+                    report=report,
+                    stop_requested=stop_requested,
+                    checkpoint=checkpoint,
+                )
             check_finite(outcome, self._settings.study.metric)
             with self._watch.stage("store"):
                 n_better = count_better(

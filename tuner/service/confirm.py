@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from tuner.config import METRIC_DIRECTIONS, METRIC_RANGES, Settings
 from tuner.evaluation import held_out_values, mean_interval, runs_needed
+from tuner.last_resort import in_my_place
 from tuner.persist import disk_errors
 from tuner.records import (
     ConfirmationProgress,
@@ -263,15 +264,20 @@ def _run_once(kind: str, results: Results, runner: Callable[[], Runner]) -> RunO
     def run_once(
         settings: Settings, *, repetition: int, stop_requested: StopRequested
     ) -> TrialOutcome:
-        return runner()(
-            settings,
-            seeds=_seeds(results.settings, repetition),
-            report=_unheard,
-            stop_requested=stop_requested,
-            fold=None if folds is None else folds.fold(repetition % n_folds),
-        )
+        with in_my_place(_nothing):
+            return runner()(
+                settings,
+                seeds=_seeds(results.settings, repetition),
+                report=_unheard,
+                stop_requested=stop_requested,
+                fold=None if folds is None else folds.fold(repetition % n_folds),
+            )
 
     return run_once
+
+
+def _nothing(_: int) -> None:
+    """Leave a run as it is: nothing of it is kept before its end, and it is made again."""
 
 
 def _unheard(*, epochs_completed: int, value: float, spent: Spent) -> None:
