@@ -71,9 +71,10 @@ class _Age(click.ParamType[float]):
 def cache() -> None:
     """Show, verify or prune what preparing has left in <output>/cache.
 
-    Cleaned texts, tokens, vocabularies and encoded texts lie there, each under a digest of all
-    that it depends on, and serve every later trial and run. Nothing in it is needed: what was
-    pruned is made again.
+    Cleaned texts, tokens, vocabularies and encoded texts lie there (stages cleaning, segments,
+    vocabulary, encoding), of pretrained encoders pieces and the activations of frozen groups
+    (pieces, prefix), each under a digest of all that it depends on. They serve every later
+    trial and run. Nothing in it is needed: what was pruned is made again.
 
     Example: tuner cache prune --older-than 30d
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -101,11 +100,10 @@ class Cache(CacheFolder):
     ) -> Mapping[str, npt.NDArray[Any]] | None:
         path = self._path(stage, key)
         try:
-            is_checked = self._checked.get(path) == _state(path)
-            arrays = open_array_file(path, is_checked=is_checked)
-            with suppress(OSError):  # a read-only cache can be read all the same
-                os.utime(path)
-            self._checked[path] = _state(path)
+            state = _state(path)
+            arrays = open_array_file(path, is_checked=self._checked.get(path) == state)
+            self._checked[path] = state
+            self._note_use(path)
         except FileNotFoundError:
             return None
         except CheckpointError as error:
@@ -124,6 +122,8 @@ class Cache(CacheFolder):
             make(writer)
             writer.finish()
             arrays = open_array_file(fresh)  # before it has its name and can be pruned
+            state = _state(fresh)
+        self._checked[path] = state
         self.counts[stage, "made"] += 1
         count(CACHE_MADE, stage)
         self._keep_to_limit(path)
@@ -147,7 +147,7 @@ class Cache(CacheFolder):
 
 
 def _state(path: Path) -> tuple[int, ...]:
-    """Give what changes when a file is written, or used by another process."""
+    """Give what changes when a file is written or another one takes its place."""
     about = path.stat()
     return about.st_ino, about.st_size, about.st_mtime_ns
 

@@ -23,11 +23,12 @@ LIMIT_BYTES = 20 * 10**9
 """Size a cache may have unless `CacheFolder.set_limit` says otherwise."""
 
 _ENDING = ".arrays"
+_USED = ".used"
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """One entry on disk; `last_used` is in seconds since the epoch."""
+    """One entry on disk; `last_used` is in seconds since the epoch, when made or opened."""
 
     stage: str
     key: str
@@ -57,9 +58,8 @@ class CacheFolder:
                 if not S_ISREG(about.st_mode):
                     continue  # nothing of ours
                 key = path.name.removesuffix(_ENDING)
-                found.append(
-                    CacheEntry(path.parent.name, key, path, about.st_size, about.st_mtime)
-                )
+                used = max(about.st_mtime, _modified(_use_path(path)))
+                found.append(CacheEntry(path.parent.name, key, path, about.st_size, used))
         return sorted(found, key=lambda entry: (-entry.last_used, entry.stage, entry.key))
 
     def verify(self) -> list[CacheEntry]:
@@ -114,8 +114,9 @@ class CacheFolder:
         with disk_errors(entry.path):
             entry.path.unlink(missing_ok=True)
         # At worst a process that waits for this lock makes the entry beside another one.
-        with suppress(OSError):
-            self._lock_path(entry.stage, entry.key).unlink()
+        for beside in (_use_path(entry.path), self._lock_path(entry.stage, entry.key)):
+            with suppress(OSError):
+                beside.unlink()
 
     @property
     def limit_bytes(self) -> int | None:
@@ -139,8 +140,18 @@ class CacheFolder:
                 if entry.path != newest:
                     self.remove(entry)
 
+    @staticmethod
+    def _note_use(path: Path) -> None:
+        """Note that an entry is used now, beside it: its own time says when it was written."""
+        with suppress(OSError):  # a read-only cache can be read all the same
+            _use_path(path).touch()
+
     def _remove_leftovers(self) -> None:
-        """Remove half-written files whose writer holds its lock no more."""
+        """Remove half-written files whose writer holds its lock no more, and uses of no entry."""
+        for path in self._folder.glob(f"*/.*{_USED}"):
+            if not path.with_name(path.name[1:].removesuffix(_USED) + _ENDING).exists():
+                with suppress(OSError):
+                    path.unlink()
         for path in self._folder.glob(f"*/.*{_ENDING}.*"):
             key = path.name[1:].split(_ENDING)[0]
             lock = FileLock(self._lock_path(path.parent.name, key))
@@ -158,6 +169,17 @@ class CacheFolder:
     @property
     def _limit_path(self) -> Path:
         return self._folder / "limit.json"
+
+
+def _use_path(path: Path) -> Path:
+    return path.with_name(f".{path.name.removesuffix(_ENDING)}{_USED}")
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # made, and not opened yet
+        return 0.0
 
 
 def _above(entries: Sequence[CacheEntry], limit: int) -> list[CacheEntry]:

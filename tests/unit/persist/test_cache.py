@@ -93,6 +93,33 @@ def test_unchanged_entry_is_read_whole_once(cache, monkeypatch):
     assert Cache(cache.entries()[0].path.parents[1]).open("segments", "k") is None
 
 
+def test_what_another_process_uses_meanwhile_is_not_read_whole_again(cache, monkeypatch):
+    cache.obtain("prefix", "k", put(ids=[1, 2, 3]))
+    other = Cache(cache.entries()[0].path.parents[1])
+    other.open("prefix", "k")
+    time.sleep(0.02)  # a file system's clock ticks in milliseconds
+    cache.open("prefix", "k")
+    monkeypatch.setattr("tuner.persist.array_file._digest", lambda path: b"")
+
+    assert other.open("prefix", "k")["ids"].tolist() == [1, 2, 3]
+    assert cache.open("prefix", "k")["ids"].tolist() == [1, 2, 3]
+
+
+def test_entry_that_another_process_made_anew_is_read_whole(cache):
+    cache.obtain("prefix", "k", put(ids=[1, 2, 3]))
+    other = Cache(cache.entries()[0].path.parents[1])
+    cache.prune(max_bytes=0)
+    other.obtain("prefix", "k", put(ids=[1, 2, 3]))
+    (entry,) = cache.entries()
+    content = bytearray(entry.path.read_bytes())
+    content[70] ^= 1
+    time.sleep(0.02)
+    entry.path.write_bytes(content)
+
+    assert cache.open("prefix", "k") is None
+    assert other.open("prefix", "k") is None
+
+
 def test_cache_that_cannot_be_read_is_one_line(cache):
     cache.obtain("segments", "k", put(ids=[1]))
     (entry,) = cache.entries()
@@ -153,6 +180,15 @@ def test_reading_counts_as_use(cache):
     cache.open("segments", "a")
 
     assert keys(cache) == ["a", "b"]
+
+
+def test_pruning_leaves_nothing_of_an_entry(cache, tmp_path):
+    use(cache, "a", age=1000)
+    cache.open("segments", "a")
+
+    cache.prune(max_bytes=0)
+
+    assert list((tmp_path / "cache" / "segments").iterdir()) == []
 
 
 def test_limit_is_kept_by_use_and_never_costs_the_newest_entry(cache):
