@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tuner.config.section import Fraction, Penalty, Section
+from tuner.config.section import NONE_WORD, Fraction, Penalty, Section
 
 __all__ = [
     "AugmentationSettings",
@@ -23,7 +23,7 @@ class ModelSettings(Section):
     checkpoint: str | None = None
     """`pretrained`: a Hugging Face folder, a KerasHub preset folder or a preset's name."""
     embedding_width: Annotated[int, Field(ge=1, le=4096)] = 64
-    width: Annotated[int, Field(ge=1, le=8192)] | None = None
+    width: Annotated[Annotated[int, Field(ge=1, le=8192)] | None, NONE_WORD] = None
     """Units of the hidden layer, or filters per kernel size; None takes the backbone's own."""
     kernel_sizes: Annotated[
         tuple[Annotated[int, Field(ge=1, le=64)], ...], Field(min_length=1)
@@ -38,7 +38,7 @@ class ModelSettings(Section):
     """Layer groups frozen while fine-tuning, counted from the input."""
     pooling: Literal["mean", "cls", "max"] = "mean"
     """Pretrained: how the pieces of a text become one vector."""
-    head_width: Annotated[int, Field(ge=1, le=8192)] | None = None
+    head_width: Annotated[Annotated[int, Field(ge=1, le=8192)] | None, NONE_WORD] = None
     """Pretrained: units of a hidden layer in the head; None for a linear head."""
     encoder_dropout: Fraction = 0.1
     """Pretrained: share of units hidden in the open groups, as in BERT."""
@@ -73,7 +73,9 @@ class TrainingSettings(Section):
     """Pretrained: of the encoder's top group in phase two; `learning_rate` is the head's."""
     encoder_batch_size: Annotated[int, Field(ge=1, le=65_536)] = 16
     """Pretrained: rows a step in phase two."""
-    encoder_micro_batch_size: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    encoder_micro_batch_size: Annotated[
+        Annotated[int, Field(ge=1, le=65_536)] | None, NONE_WORD
+    ] = None
     """Pretrained: rows a pass; gradients add up to the step's. None: as many as 1 024 pieces."""
     encoder_schedule: Literal["linear", "cosine", "constant"] = "linear"
     """Pretrained: how the rate falls over phase two."""

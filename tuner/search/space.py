@@ -185,7 +185,8 @@ def all_preprocess_choices(settings: Settings) -> Iterator[PreprocessSettings]:
 def default_params(settings: Settings, space: Mapping[str, BaseDistribution]) -> dict[str, Any]:
     """Give trial 0's parameters: the settings' own values, moved into the range if outside.
 
-    A penalty that is off (0.0) becomes the lowest value of a logarithmic range.
+    A penalty that is off (0.0) becomes the lowest value of a logarithmic range. Where a setting's
+    value is not among the choices, the first of them is taken.
     """
     params: dict[str, Any] = {}
     for name, distribution in space.items():
@@ -193,7 +194,8 @@ def default_params(settings: Settings, space: Mapping[str, BaseDistribution]) ->
         if value is None and name == _TOKEN_DROPOUT:
             value = _first_token_dropout(settings, space)
         if isinstance(distribution, CategoricalDistribution):
-            params[name] = value if value in distribution.choices else distribution.choices[0]
+            own = "none" if value is None else value
+            params[name] = own if own in distribution.choices else distribution.choices[0]
         elif isinstance(distribution, FloatDistribution | IntDistribution):
             low, high, step = distribution.low, distribution.high, distribution.step
             inside = min(max(low if value is None else value, low), high)

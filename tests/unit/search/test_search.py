@@ -7,7 +7,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.pruners import HyperbandPruner
 
-from tuner.config import load_settings
+from tuner.config import apply_params, load_settings, setting_value
 from tuner.errors import ConfigError, StorageError
 from tuner.search import close_storage, mask, open_storage, parse_url
 from tuner.search import owner as owner_module
@@ -36,6 +36,17 @@ def test_what_has_no_meaning_for_a_backbone_is_not_asked():
 
     assert "model.pooling_power" not in found
     assert "model.dropout" in found
+
+
+@pytest.mark.parametrize("name", ["model.head_width", "training.encoder_micro_batch_size"])
+def test_a_size_left_open_is_searched_against_given_ones_and_is_that_of_trial_0(name):
+    settings, found = space(
+        ("model.backbone", "minilm"), (f"space.{name}", {"choices": [64, "none"]})
+    )
+
+    assert default_params(settings, found)[name] == "none"
+    assert setting_value(apply_params(settings, {name: "none"}), name) is None
+    assert setting_value(apply_params(settings, {name: 64}), name) == 64
 
 
 def test_choices_of_text_settings_can_be_searched():
