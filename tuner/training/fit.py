@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -27,7 +27,7 @@ from tuner.training.data import EvaluationPart, FitData
 from tuner.training.epochs import Epochs
 from tuner.training.loss import class_weights
 from tuner.training.metrics import score
-from tuner.training.program import Program, program_for
+from tuner.training.program import program_for
 from tuner.training.rates import discriminative_learning_rates
 from tuner.training.steps import Hyperparameters
 
@@ -62,7 +62,7 @@ def fit(
     report
         Hears of every epoch; may raise to prune.
     stop_requested
-        Called between compiled calls; may raise to stop.
+        Called between compiled calls, of validation too; may raise to stop.
     embedding_start
         Rows of the embedding that do not start at random; None where `model.vectors` is "none".
     replacements
@@ -123,6 +123,7 @@ class _Trial:
             n_classes=len(data.classes),
         )
         self.program = program_for(shape)
+        self.stop_requested = stop_requested
         self.epochs = Epochs(self.program, settings, data, seeds, stop_requested, replacements)
         self.course = Course(
             settings,
@@ -167,7 +168,7 @@ class _Trial:
         )
         with self._stage("re_evaluate"):
             self.program.restore()
-            selection = _evaluate(self.program, self.data.selection, self.data.classes)
+            selection = self._evaluate(self.data.selection)
             weights = self.program.classifier.weights()
         return self.course.outcome(
             selection,
@@ -221,7 +222,7 @@ class _Trial:
 
         def validate(_: int) -> Scores:
             with self._stage("validate"):
-                return _evaluate(self.program, self.data.validation, self.data.classes)
+                return self._evaluate(self.data.validation)
 
         self.course.run(
             last=first + epochs - 1,
@@ -231,10 +232,11 @@ class _Trial:
             state=self.program.state,
         )
 
-
-def _evaluate(program: Program, part: EvaluationPart, classes: Sequence[str]) -> Scores:
-    probabilities = program.passes.probabilities(part.calls, len(part.labels))
-    if not np.isfinite(probabilities).all():
-        raise TrialFailed("diverged: the predictions are not finite")
-    predicted = probabilities.argmax(axis=1).astype(np.int32)
-    return score(part.labels, predicted, classes, probabilities=probabilities)
+    def _evaluate(self, part: EvaluationPart) -> Scores:
+        probabilities = self.program.passes.probabilities(
+            part.calls, len(part.labels), stop_requested=self.stop_requested
+        )
+        if not np.isfinite(probabilities).all():
+            raise TrialFailed("diverged: the predictions are not finite")
+        predicted = probabilities.argmax(axis=1).astype(np.int32)
+        return score(part.labels, predicted, self.data.classes, probabilities=probabilities)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,13 @@ import tensorflow as tf
 
 from tuner.cores import threads
 from tuner.models.classifier import Classifier
+from tuner.records import StopRequested
 from tuner.training.compiling import Compiling
 from tuner.training.data import PredictionCall
 
 __all__ = ["Passes"]
+
+_SECONDS_PER_CALL = 1.0  # aimed at; a call is never to last longer than two
 
 
 class Passes:
@@ -34,9 +38,16 @@ class Passes:
         self._compiling = compiling
         self._predict = tf.function(self._predict_batches, jit_compile=True, autograph=False)
         self._of_shape: dict[tuple[int, int, int], Any] = {}
+        self._seconds_per_batch: dict[tuple[int, int, int], float] = {}
         self._pool = ThreadPoolExecutor(threads())
 
-    def probabilities(self, calls: Sequence[PredictionCall], n: int) -> npt.NDArray[np.float32]:
+    def probabilities(
+        self,
+        calls: Sequence[PredictionCall],
+        n: int,
+        *,
+        stop_requested: StopRequested = lambda: None,
+    ) -> npt.NDArray[np.float32]:
         """Predict all rows of a part.
 
         Parameters
@@ -45,36 +56,64 @@ class Passes:
             See `tuner.training.data.prediction_calls`; together they hold every row once.
         n
             Rows of the part.
+        stop_requested
+            Called between compiled calls, which take a second or a batch; may raise to stop.
 
         Returns
         -------
         ndarray (n, n_classes) float32
             Rows add up to 1. A text's row does not depend on the other texts.
         """
-        n_classes = self._classifier.shape.n_classes
-        out = np.zeros((n, n_classes), np.float32)
-
-        def predict(call: PredictionCall) -> None:
-            found = self._of_shape[call.shape](call.token_ids, tf.constant(call.n_batches))
-            out[call.rows] = found.numpy().reshape(-1, n_classes)[: len(call.rows)]
-
-        with self._compiling.watched():
-            later = []
-            for call in calls:
-                if call.shape in self._of_shape:
-                    later.append(call)
-                    continue
+        out = np.zeros((n, self._classifier.shape.n_classes), np.float32)
+        later = []
+        for call in calls:
+            start = 0
+            if call.shape not in self._of_shape:
+                stop_requested()
                 # Traced and compiled in this thread, once.
-                self._of_shape[call.shape] = self._predict.get_concrete_function(
-                    call.token_ids, tf.TensorSpec((), tf.int32)
-                )
-                predict(call)
-            # A lookup of embeddings keeps one core busy, so calls take a core each.
-            list(self._pool.map(predict, later))
+                with self._compiling.watched():
+                    self._of_shape[call.shape] = self._predict.get_concrete_function(
+                        call.token_ids, tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.int32)
+                    )
+                    self._run(call, 0, 1, out)
+                start = 1
+            later.append((call, start))
+        # A lookup of embeddings keeps one core busy, so calls take a core each.
+        running = [
+            (call.shape, self._pool.submit(self._run, call, start, stop, out))
+            for call, first in later
+            for start, stop in self._cut(call, first)
+        ]
+        try:
+            for shape, each in running:
+                stop_requested()
+                self._seconds_per_batch[shape] = each.result()
+        finally:
+            wait([each for _, each in running if not each.cancel()])
         return out
 
-    def _predict_batches(self, token_ids: Any, n_batches: Any) -> Any:
-        """Map ids (k, m, length) to probabilities (k, m, n_classes), 0.0 from `n_batches` on."""
+    def _cut(self, call: PredictionCall, start: int) -> Iterator[tuple[int, int]]:
+        """Cut the batches of a call from `start` on into calls of about a second."""
+        seconds = self._seconds_per_batch.get(call.shape)
+        n_each = 1 if seconds is None else max(1, int(_SECONDS_PER_CALL / max(seconds, 1e-6)))
+        while start < call.n_batches:
+            stop = min(call.n_batches, start + n_each)
+            yield start, stop
+            start = stop
+
+    def _run(
+        self, call: PredictionCall, start: int, stop: int, out: npt.NDArray[np.float32]
+    ) -> float:
+        """Predict the batches `start` to `stop` into the rows of `out`; give seconds a batch."""
+        began = time.perf_counter()
+        found = self._of_shape[call.shape](call.token_ids, tf.constant(start), tf.constant(stop))
+        size = call.shape[1]
+        rows = call.rows[start * size : stop * size]
+        out[rows] = found.numpy()[start:stop].reshape(-1, out.shape[1])[: len(rows)]
+        return (time.perf_counter() - began) / (stop - start)
+
+    def _predict_batches(self, token_ids: Any, start: Any, stop: Any) -> Any:
+        """Map ids (k, m, length) to probabilities (k, m, n_classes), of the batches asked for."""
         k, m, length = token_ids.shape
         self._compiling.trace(f"predict {k} x {m} x {length}")
 
@@ -84,7 +123,5 @@ class Passes:
             return number + 1, tf.tensor_scatter_nd_update(found, place, probabilities[None])
 
         none = tf.zeros((k, m, self._classifier.shape.n_classes))
-        _, found = tf.while_loop(
-            lambda number, _: number < n_batches, one_batch, (tf.constant(0), none)
-        )
+        _, found = tf.while_loop(lambda number, _: number < stop, one_batch, (start, none))
         return found

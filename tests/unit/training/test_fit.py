@@ -8,6 +8,7 @@ from tuner.features import EmbeddingStart, Encoded, Ngrams, Replacements
 from tuner.models import model_shape
 from tuner.records import TrialSeeds
 from tuner.training import LabelledTexts, fit, prepare_fit
+from tuner.training.passes import Passes
 from tuner.training.program import Program, program_for
 from tuner.training.rates import discriminative_learning_rates
 
@@ -188,6 +189,48 @@ def test_signal_stops_between_two_calls(data):
 
     with pytest.raises(Interrupted):
         run(data, stop=stop)
+
+
+def test_signal_during_a_validation_is_heard_there_and_leaves_the_epoch_before_as_checkpoint(
+    data, monkeypatch
+):
+    kept, validations, predict = Kept(), [], Passes.probabilities
+
+    def counted(*arguments, **options):
+        validations.append(1)
+        return predict(*arguments, **options)
+
+    def stop():
+        if len(validations) == 2:
+            raise Interrupted(15)
+
+    monkeypatch.setattr(Passes, "probabilities", counted)
+    with pytest.raises(Interrupted):
+        run(data, stop=stop, checkpoint=kept)
+
+    assert sorted(kept.saved) == [1]
+
+
+def test_compiling_ends_with_what_compiles_and_leaves_out_the_rest_of_a_validation():
+    several = prepare_fit(
+        part(8, 0),
+        part(9000, 1),
+        part(24, 2),
+        vocabulary_size=22,
+        max_tokens=3,
+        classes=["a", "b"],
+    )
+    program = Program(model_shape(settings().model, vocabulary_size=22, n_classes=2))
+    calls, later = several.validation.calls, []
+
+    def stop():
+        later.append(program.compiling.seconds)
+
+    program.passes.probabilities(calls, 9000, stop_requested=stop)
+
+    assert len(calls) > 1
+    assert later[0] == 0.0
+    assert set(later[1:]) == {program.compiling.seconds}
 
 
 def test_rates_fall_towards_the_input_by_the_ratio():
