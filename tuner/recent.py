@@ -48,6 +48,10 @@ class Recent(Generic[K, V]):
             del self._kept[next(iter(self._kept))]
         return value
 
+    def __len__(self) -> int:
+        """Count what is kept."""
+        return len(self._kept)
+
     def _is_light(self) -> bool:
         weigh = self._weigh
         if weigh is None:

@@ -41,6 +41,11 @@ class Passes:
         self._seconds_per_batch: dict[tuple[int, int, int], float] = {}
         self._pool = ThreadPoolExecutor(threads())
 
+    @property
+    def n_functions(self) -> int:
+        """Count the compiled functions held: one a padded length, and those are few."""
+        return len(self._of_shape)
+
     def probabilities(
         self,
         calls: Sequence[PredictionCall],

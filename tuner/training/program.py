@@ -20,6 +20,8 @@ from tuner.training.steps import TrainingSteps
 
 __all__ = ["Program", "program_for"]
 
+_FUNCTION_NUMBERS = 4_000_000
+
 
 class Program:
     """A classifier with its optimizer and compiled functions.
@@ -47,6 +49,12 @@ class Program:
         self.passes = Passes(self.classifier, self.compiling)
         self.seconds_per_step: dict[tuple[int, ...], float] = {}
         self._kept: dict[str, Any] = {}
+
+    @property
+    def weight(self) -> int:
+        """Estimate its memory, in numbers of four bytes."""
+        n_functions = self.steps.n_functions + self.passes.n_functions
+        return 4 * self.classifier.n_parameters + n_functions * _FUNCTION_NUMBERS
 
     def touches_rows(self, frozen_depth: int) -> bool:
         """Say whether a step updates rows of the embedding, and so needs `Batches.rows`."""
@@ -81,7 +89,7 @@ class Program:
             up for the steps that they were not touched in, see `Adam`.
         """
         with self.compiling.watched():
-            loss = self.steps.compiled(frozen_depth)(
+            loss = self.steps.compiled(batches, frozen_depth)(
                 batches.token_ids,
                 batches.labels,
                 batches.row_weights,
@@ -136,11 +144,10 @@ class Program:
 
 
 # Four of any size. More, since each is seconds of compiling, while they take about a gigabyte:
-# four numbers a parameter, and what was compiled, which is 35 MB and more of a small network.
-_COMPILED_NUMBERS = 8_000_000
+# four numbers a parameter, and what was compiled, 16 MB a function of a small network.
 _programs: Recent[ModelShape, Program] = Recent(
     4,
-    weigh=lambda program: 4 * program.classifier.n_parameters + _COMPILED_NUMBERS,
+    weigh=lambda program: program.weight,
     weight_max=250_000_000,
 )
 

@@ -11,11 +11,15 @@ import tensorflow as tf
 
 from tuner.models.classifier import Classifier
 from tuner.models.layers import Dropout, TokenEmbedding
+from tuner.recent import Recent
 from tuner.training.adam import Adam, TouchedRows
+from tuner.training.batches import Batches
 from tuner.training.compiling import Compiling
 from tuner.training.loss import cross_entropy
 
 __all__ = ["Hyperparameters", "TrainingSteps"]
+
+FUNCTIONS_KEPT = 64  # of a network, a gigabyte or so
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,10 @@ class Hyperparameters:
 
 
 class TrainingSteps:
-    """The steps of a classifier with its optimizer, one function for every frozen depth.
+    """The steps of a classifier with its optimizer, one function a shape and frozen depth.
+
+    Those not used for longest are let go of, as far as TensorFlow lets go: its compiler keeps
+    about half of their memory until the process ends.
 
     Parameters
     ----------
@@ -65,17 +72,22 @@ class TrainingSteps:
         self._classifier = classifier
         self._adam = adam
         self._compiling = compiling
-        self._compiled: dict[int, Any] = {}
+        self._compiled: Recent[tuple[Any, ...], Any] = Recent(FUNCTIONS_KEPT)
 
-    def compiled(self, frozen_depth: int) -> Any:
-        """Give the function that trains the groups above the frozen ones.
+    @property
+    def n_functions(self) -> int:
+        """Count the compiled functions held."""
+        return len(self._compiled)
+
+    def compiled(self, batches: Batches, frozen_depth: int) -> Any:
+        """Give the function that trains the groups above the frozen ones on such batches.
 
         It takes the arrays of `Batches`, the steps to take as (start, stop, seed of dropout, is
         last) int32, and `Hyperparameters.tensors()`; it gives the sum of the steps' losses.
         """
-        if frozen_depth not in self._compiled:
-            self._compiled[frozen_depth] = self._compile(frozen_depth)
-        return self._compiled[frozen_depth]
+        rows = None if batches.rows is None else batches.rows.shape
+        key = (frozen_depth, batches.token_ids.shape, batches.token_ids.dtype, rows)
+        return self._compiled.obtain(key, lambda: self._compile(frozen_depth))
 
     def _compile(self, frozen_depth: int) -> Any:
         variables = self._classifier.variables(frozen_depth=frozen_depth)
