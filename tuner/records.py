@@ -27,6 +27,7 @@ __all__ = [
     "TrialRecord",
     "TrialSeeds",
     "TrialState",
+    "telling_trials",
 ]
 
 WEIGHTS_KEPT = 20
@@ -219,6 +220,15 @@ class TrialRecord:
     def is_set_aside(self) -> bool:
         """Whether its guarded process died so often in one epoch that it runs no more."""
         return self.state == "failed" and bool(self.attributes.get("set_aside"))
+
+
+def telling_trials(trials: Sequence[TrialRecord]) -> Sequence[TrialRecord]:
+    """Give those that tell what one more takes: the last 20, without the first of all.
+
+    The first one loads and compiles what the others find. What a later one has compiled, for
+    another backbone, depth or size, the next one may have to compile too.
+    """
+    return trials[1:][-20:]
 
 
 class Progress(Protocol):

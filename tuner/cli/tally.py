@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from tuner.records import TrialRecord
+from tuner.records import TrialRecord, telling_trials
 
 __all__ = ["ConfirmationTally", "Tally", "duration"]
 
@@ -42,16 +42,14 @@ class Tally:
         self.complete = self.pruned = self.failed = 0
         self.best: TrialRecord | None = None
         self.last_failure: TrialRecord | None = None
-        self._seconds: list[float] = []
-        self._seconds_complete: list[float] = []
+        self._timed: list[TrialRecord] = []  # of this run
 
     def begin(self, trials: Sequence[TrialRecord]) -> None:
         """Take over what an earlier run has finished."""
         for trial in trials:
             if trial.state != "running":
                 self.add(trial)
-        self._seconds.clear()  # another machine's, perhaps
-        self._seconds_complete.clear()
+        self._timed.clear()  # another machine's, perhaps
 
     def add(self, trial: TrialRecord) -> bool:
         """Count a trial; True if it is the new best."""
@@ -61,13 +59,11 @@ class Tally:
                 self.last_failure = trial
             return False
         if trial.seconds is not None:
-            self._seconds.append(trial.working_seconds)
+            self._timed.append(trial)
         if trial.state == "pruned":
             self.pruned += 1
             return False
         self.complete += 1
-        if trial.seconds is not None:
-            self._seconds_complete.append(trial.working_seconds)
         is_better = trial.value is not None and (
             self.best is None or self._sign * trial.value > self._sign * (self.best.value or 0.0)
         )
@@ -84,17 +80,20 @@ class Tally:
     def seconds_left(self) -> float:
         """Estimate for all that is left; infinite before the second trial.
 
-        By the mean of the last 20 trials but for what compiling took, and for the confirmation,
-        where nothing is pruned, by that of the last 20 complete ones.
+        By the mean of the last 20 trials but for what compiling took, which counts by its median:
+        where most trials compile, as when widths are searched, it does not end. For the
+        confirmation, where nothing is pruned and all is compiled, by the last 20 complete ones.
         """
-        # The first trial loads what the others find there, so it tells little about them.
-        recent = self._seconds[1:][-20:]
+        recent = telling_trials(self._timed)
         if not recent:
             return math.inf
-        whole = self._seconds_complete[1:][-20:] or recent
-        n_left = max(0, self.total - self.finished)
-        ahead = n_left * statistics.fmean(recent) / self.workers
-        return ahead + self._runs_after * statistics.fmean(whole) + self.seconds_after
+        complete = [trial for trial in self._timed if trial.state == "complete"]
+        whole = telling_trials(complete) or recent
+        one_more = statistics.fmean(trial.working_seconds for trial in recent)
+        one_more += statistics.median(trial.compile_seconds for trial in recent)
+        one_run = statistics.fmean(trial.working_seconds for trial in whole)
+        ahead = max(0, self.total - self.finished) * one_more / self.workers
+        return ahead + self._runs_after * one_run + self.seconds_after
 
 
 class ConfirmationTally:

@@ -9,12 +9,11 @@ from typing import Any
 
 import optuna
 
-from tuner.records import TrialRecord
+from tuner.records import TrialRecord, telling_trials
 
 __all__ = ["EndingNote", "note_conclusion", "note_ending", "read_ending"]
 
 _PLANNED, _DONE = "ending", "concluded"
-_RECENT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +35,13 @@ class EndingNote:
         None before the second of them (the first loads what the others find), and where nothing
         was noted.
         """
-        complete = (t for t in trials if t.state == "complete" and t.seconds is not None)
-        whole = [trial.working_seconds for trial in complete]
-        if self.runs is None or self.seconds is None or len(whole) < 2:
+        complete = [t for t in trials if t.state == "complete" and t.seconds is not None]
+        whole = [trial.working_seconds for trial in telling_trials(complete)]
+        if self.runs is None or self.seconds is None or not whole:
             return None
         if self.finished == sum(trial.state in ("complete", "pruned") for trial in trials):
             return 0.0
-        return self.runs * statistics.fmean(whole[1:][-_RECENT:]) + self.seconds
+        return self.runs * statistics.fmean(whole) + self.seconds
 
 
 def note_ending(study: optuna.Study, *, runs: int, seconds: float) -> None:

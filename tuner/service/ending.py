@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tuner.records import TrialRecord
+from tuner.records import TrialRecord, telling_trials
 from tuner.search import EndsEarly, is_flat
 from tuner.service.confirm import ConfirmationPlan
 from tuner.service.ending_cost import EndingCost
@@ -94,8 +94,7 @@ def _seconds_ahead(
     if not complete:
         return 0.0
     one_more = max(trial.working_seconds for trial in complete[-RECENT:])
-    # Where later trials compiled too, for another backbone or depth, the next one may do so.
-    one_more += max((trial.compile_seconds for trial in complete[1:][-RECENT:]), default=0.0)
+    one_more += max((trial.compile_seconds for trial in telling_trials(complete)), default=0.0)
     if confirmation is None:
         return one_more
     best = confirmation.candidates(complete, direction)

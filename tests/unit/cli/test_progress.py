@@ -41,13 +41,21 @@ def test_time_left_counts_the_confirmation_at_the_price_of_whole_trials():
     assert tally.seconds_left == 1 * 3.0 + 3 * 5.0
 
 
-def test_time_left_does_not_count_compiling_which_is_done_once_a_program():
+def seconds_left_after(compiling):
+    """Give the time left for 10 trials, each of 2 s beside what compiling took of those done."""
     tally = Tally(10, "macro_f1", "maximize")
-    for number in range(3):
-        trial = record(number, value=0.5, seconds=9.0)
-        tally.add(replace(trial, attributes={"seconds": {"compile": 7.0}}))
+    for number, seconds in enumerate(compiling):
+        trial = record(number, value=0.5, seconds=2.0 + seconds)
+        tally.add(replace(trial, attributes={"seconds": {"compile": seconds}}))
+    return tally.seconds_left
 
-    assert tally.seconds_left == 7 * 2.0
+
+def test_time_left_does_not_count_compiling_that_few_trials_do():
+    assert seconds_left_after([9.0, 0.0, 7.0, 0.0]) == 6 * 2.0
+
+
+def test_time_left_counts_compiling_where_most_trials_do_it():
+    assert seconds_left_after([9.0, 7.0, 7.0, 0.0]) == 6 * (2.0 + 7.0)
 
 
 def test_time_left_counts_what_comes_after_the_confirmation(lines):
