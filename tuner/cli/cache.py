@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tuner.cli.options import output_option
+from tuner.wording import size_words
 
 if TYPE_CHECKING:
     from tuner.persist import Cache, CacheEntry
@@ -106,11 +107,11 @@ def show(*, output: Path, as_json: bool) -> None:
         )
         return
     _list(entries)
-    allowed = "no limit" if limit is None else f"limit {_size(limit)}"
-    click.echo(f"{len(entries)} entries, {_size(total)} ({allowed})")
+    allowed = "no limit" if limit is None else f"limit {size_words(limit)}"
+    click.echo(f"{len(entries)} entries, {size_words(total)} ({allowed})")
     if weights:
         click.echo(
-            f"beside the cache: {_size(sum(weights))} of trials' weights and states; a study "
+            f"beside the cache: {size_words(sum(weights))} of trials' weights and states; a study "
             "keeps those of trial 0 and its best (workers.weights_kept)"
         )
 
@@ -157,7 +158,7 @@ def prune(*, output: Path, max_size: int | None, older_than: float | None, as_js
         return
     _list(removed)
     freed = sum(entry.n_bytes for entry in removed)
-    click.echo(f"{len(removed)} entries removed, {_size(freed)} freed")
+    click.echo(f"{len(removed)} entries removed, {size_words(freed)} freed")
 
 
 @cache.command()
@@ -170,7 +171,7 @@ def limit(*, size: int, output: Path) -> None:
     """
     allowed = None if size < 0 else size
     _open(output).set_limit(allowed)
-    click.echo("no limit" if allowed is None else f"limit {_size(allowed)}")
+    click.echo("no limit" if allowed is None else f"limit {size_words(allowed)}")
 
 
 def _open(output: Path) -> Cache:
@@ -186,7 +187,7 @@ def _list(entries: Sequence[CacheEntry]) -> None:
     now = time.time()
     for entry in entries:
         age = _age(now - entry.last_used)
-        click.echo(f"{entry.stage:<12}{entry.key[:12]:<14}{_size(entry.n_bytes):>10}  {age}")
+        click.echo(f"{entry.stage:<12}{entry.key[:12]:<14}{size_words(entry.n_bytes):>10}  {age}")
 
 
 def _as_json(entry: CacheEntry) -> dict[str, object]:
@@ -196,18 +197,6 @@ def _as_json(entry: CacheEntry) -> dict[str, object]:
         "n_bytes": entry.n_bytes,
         "last_used": round(entry.last_used, 3),
     }
-
-
-def _size(n_bytes: int) -> str:
-    """Give a size in the largest unit that leaves a whole number before the point.
-
-    >>> _size(999), _size(1_500_000), _size(20 * 10**9)
-    ('999 B', '1.5 MB', '20.0 GB')
-    """
-    for unit in ("T", "G", "M", "K"):
-        if n_bytes >= _UNITS[unit]:
-            return f"{n_bytes / _UNITS[unit]:.1f} {unit}B"
-    return f"{n_bytes} B"
 
 
 def _age(seconds: float) -> str:

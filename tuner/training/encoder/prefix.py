@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from tuner.models.pretrained.network import Pooling
 from tuner.records import StopRequested
 from tuner.training.encoder.passes import Passes
 from tuner.training.encoder.texts import EncoderTexts, RowBatch
+from tuner.wording import size_words
 
 __all__ = ["ActivationCache", "FrozenPrefix"]
 
@@ -43,6 +45,17 @@ class ActivationCache(Protocol):
     @property
     def limit_bytes(self) -> int | None:
         """Size the cache may have; None for no limit."""
+
+
+@cache
+def _tell_of_limit(n_bytes: int, limit: int) -> None:
+    """Warn, once a process: every trial meets the same limit."""
+    _log.warning(
+        "the frozen prefix is computed anew for every batch: its %s a depth are more than the "
+        "cache may hold (%s); `tuner cache limit` raises that",
+        size_words(n_bytes),
+        size_words(limit),
+    )
 
 
 class FrozenPrefix:
@@ -91,12 +104,7 @@ class FrozenPrefix:
         n_bytes = len(self.texts.pieces.flat) * self._width * _FLOAT16_BYTES
         limit = self._cache.limit_bytes
         if limit is not None and n_bytes > limit:
-            _log.warning(
-                "the frozen prefix is computed anew for every batch: its %.1f GB a depth are more "
-                "than the cache may hold (%.1f GB)",
-                n_bytes / 1e9,
-                limit / 1e9,
-            )
+            _tell_of_limit(n_bytes, limit)
             self._cache = None
             return
         entry = self._cache.obtain(

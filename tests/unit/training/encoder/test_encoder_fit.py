@@ -202,7 +202,12 @@ def test_a_prefix_larger_than_the_cache_may_hold_is_computed_anew_and_said(bert,
     with caplog.at_level("WARNING"):
         found = run(wanted, cache)
 
-    assert "computed anew for every batch" in caplog.text
+        run(settings(bert, frozen_depth=1), cache)  # once a process, not once a trial
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "the frozen prefix is computed anew for every batch: its 46.1 KB a depth are more than "
+        "the cache may hold (1.0 KB); `tuner cache limit` raises that"
+    ]
     assert found.history == run(wanted).history
 
 
@@ -388,6 +393,24 @@ def test_numbers_that_are_not_finite_fail_the_trial(bert):
             wanted, replace(data, texts=texts), seeds=TrialSeeds(1, 2, 3),
             report=lambda **_: None, stop_requested=lambda: None,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")]
+)
+def test_a_trial_that_runs_out_of_memory_fails_with_what_to_change(bert, monkeypatch, error):
+    def exhausted(*_, **__):
+        raise error
+
+    wanted = settings(bert)
+    monkeypatch.setattr(type(program_of(wanted)), "step", exhausted)
+
+    with pytest.raises(
+        TrialFailed,
+        match=r"^out of memory: try training\.encoder_micro_batch_size=1, a smaller "
+        r"features\.max_tokens, or a larger model\.frozen_depth$",
+    ):
+        run(wanted)
 
 
 def test_batches_hold_every_row_once_and_like_lengths():
