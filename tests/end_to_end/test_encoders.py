@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from tests.conftest import SMALL, run_tuner
+from tests.conftest import SMALL, make_rows, run_tuner, write_csv
 from tests.tiny_checkpoints import FAMILIES, write_bert, write_keras_hub_preset
 
 FAST = (*SMALL, "--set", "model.backbone=pretrained", "--set", "training.encoder_batch_size=8",
@@ -21,8 +21,6 @@ QUICK = [word for setting in (
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A study of three trials on a tiny BERT, interrupted by its total after two."""
-    from tests.conftest import make_rows, write_csv
-
     root = tmp_path_factory.mktemp("encoder")
     table = write_csv(root / "reviews.csv", make_rows(60))
     write_bert(root / "bert")
@@ -65,18 +63,51 @@ def test_a_fresh_process_in_another_folder_reproduces_the_score(finished, tmp_pa
 
 
 @pytest.mark.parametrize("family", ["roberta", "xlm_roberta", "albert", "preset"])
-def test_a_study_on_another_family_predicts_in_a_fresh_process(family, table, tmp_path):
+def test_a_study_on_another_family_goes_on_and_predicts_in_a_fresh_process(
+    family, table, tmp_path
+):
     preset = {**FAMILIES, "preset": write_keras_hub_preset}[family](tmp_path / "preset")
+    line = ("optimize", "--data", str(table), *FAST, "--set", f"model.checkpoint={preset}")
 
-    searched = run_tuner(
-        "optimize", "--data", str(table), *FAST, "--set", f"model.checkpoint={preset}",
-        "--trials", "1", cwd=tmp_path,
-    )  # fmt: skip
+    searched = run_tuner(*line, "--trials", "1", cwd=tmp_path)
+    went_on = run_tuner(*line, "--trials", "2", cwd=tmp_path)
     predicted = run_tuner("predict", "很好，很满意", cwd=tmp_path)
 
     assert searched.returncode == 0, searched.stderr
+    assert went_on.returncode == 0, went_on.stderr
+    assert trials_of(tmp_path / "runs/tiny") == {"complete": 2}
     assert predicted.returncode == 0, predicted.stderr
     assert predicted.stdout.splitlines()[1].split(",")[0] in ("正面", "负面")
+
+
+def trials_of(run):
+    counts = json.loads((run / "best_params.json").read_text(encoding="utf-8"))["trials"]
+    return {state: n for state, n in counts.items() if n and state in ("complete", "failed")}
+
+
+def test_a_real_encoder_is_searched_goes_on_and_predicts_in_a_fresh_process(tmp_path):
+    praise, blame = ("lovely", "clean", "friendly", "great"), ("dirty", "rude", "noisy", "awful")
+    places = ("room", "staff", "breakfast", "lobby", "view")
+    rows = [
+        (f"The {place} was {word}.", label)
+        for label, words in (("good", praise), ("bad", blame))
+        for word in words
+        for place in places
+    ]
+    table = write_csv(tmp_path / "reviews.csv", rows)
+    line = ("optimize", "--data", str(table), *QUICK[:6], "--confirm", "none",
+            "--set", "model.backbone=minilm", "--set", "model.frozen_depth=6",
+            "--study-name", "real")  # fmt: skip
+
+    searched = run_tuner(*line, "--trials", "1", cwd=tmp_path)
+    went_on = run_tuner(*line, "--trials", "2", cwd=tmp_path)
+    predicted = run_tuner("predict", "The food was awful.", cwd=tmp_path)
+
+    assert searched.returncode == 0, searched.stderr
+    assert went_on.returncode == 0, went_on.stderr
+    assert trials_of(tmp_path / "runs/real") == {"complete": 2}
+    assert predicted.returncode == 0, predicted.stderr
+    assert predicted.stdout.splitlines()[1].split(",")[0] in ("good", "bad")
 
 
 def test_the_model_folder_holds_what_was_trained_and_names_the_rest(finished):

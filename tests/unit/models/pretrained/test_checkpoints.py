@@ -62,6 +62,25 @@ def test_output_of_a_hugging_face_folder_is_that_of_the_reference(family, tmp_pa
         np.testing.assert_allclose(tokens, reference_tokens(folder, ids), atol=1e-4)
 
 
+def test_output_of_a_keras_hub_preset_is_that_of_keras_hub(tmp_path):
+    import keras_hub
+
+    folder = write_keras_hub_preset(tmp_path / "preset")
+    backbone = keras_hub.models.Backbone.from_preset(str(folder))
+
+    rows, found = tokens_of(open_checkpoint(pretrained(folder)), SENTENCES, padding=3)
+
+    for ids, tokens in zip(rows, found, strict=True):
+        theirs = backbone(
+            {
+                "token_ids": ids[None],
+                "segment_ids": np.zeros((1, len(ids)), np.int32),
+                "padding_mask": np.ones((1, len(ids)), np.int32),
+            }
+        )
+        np.testing.assert_allclose(tokens, theirs["sequence_output"][0], atol=1e-4)
+
+
 def test_texts_are_cut_as_the_vocabulary_says(tmp_path):
     checkpoint = open_checkpoint(pretrained(write_bert(tmp_path / "bert")))
     vocabulary = (tmp_path / "bert" / "vocab.txt").read_text(encoding="utf-8").split("\n")
