@@ -71,7 +71,10 @@ class Trials:
             program.classifier.reset(number)
         self.numbers = numbers(len(self.programs[0].classifier.group_names))
         self.pieces = [pieces_of(rows, number) for number in range(k)]
-        steps = [program.steps.compiled(0).python_function for program in self.programs]
+        steps = [
+            program.steps.compiled(pieces[0], 0).python_function
+            for program, pieces in zip(self.programs, self.pieces, strict=True)
+        ]
 
         def loops(arguments: Any) -> Any:
             return [

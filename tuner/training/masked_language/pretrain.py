@@ -150,9 +150,11 @@ class _Run:
     def to_end(self, stop_requested: StopRequested) -> Pretrained:
         saved = time.monotonic()
         try:
-            if not self._evaluations:
-                self._evaluate()
-            while not self._is_over():
+            while True:
+                if self._is_evaluation_due():
+                    self._evaluate(stop_requested)
+                if self._is_over():
+                    break
                 stop_requested()
                 self._advance()
                 if time.monotonic() - saved > _SAVE_SECONDS:
@@ -161,8 +163,6 @@ class _Run:
         except Interrupted:
             self._save()
             raise
-        if self._evaluations[-1].step < self._step:
-            self._evaluate()
         self._save()
         return Pretrained(self._program.weights(), tuple(self._evaluations))
 
@@ -200,8 +200,10 @@ class _Run:
         self._seconds += seconds
         self._step += n
         self._losses = (self._losses[0] + loss, self._losses[1] + n)
-        if self._step % self._every == 0:
-            self._evaluate()
+
+    def _is_evaluation_due(self) -> bool:
+        done = self._evaluations[-1].step if self._evaluations else -1
+        return done < self._step and (self._step % self._every == 0 or self._is_over())
 
     def _rate(self, step: int) -> float:
         done = step / self._n_steps
@@ -226,8 +228,12 @@ class _Run:
             generator=np.random.default_rng([self._order_seed, 0, epoch]),
         )
 
-    def _evaluate(self) -> None:
-        loss, right, n = np.sum([self._program.evaluate(b) for b in self._held_out], axis=0)
+    def _evaluate(self, stop_requested: StopRequested) -> None:
+        found = []
+        for batch in self._held_out:
+            stop_requested()
+            found.append(self._program.evaluate(batch))
+        loss, right, n = np.sum(found, axis=0)
         total, steps = self._losses
         self._evaluations.append(
             Evaluation(

@@ -88,6 +88,18 @@ def test_stopped_and_gone_on_gives_the_weights_of_a_run_in_one_go():
         np.testing.assert_array_equal(weights, ended.weights[name], err_msg=name)
 
 
+def test_stopped_during_an_evaluation_it_is_made_when_the_run_goes_on():
+    memory, asked = Kept(), []
+    whole = run(SHORT, stop=lambda: asked.append(1))
+    with pytest.raises(Interrupted):
+        run(SHORT, memory=memory, stop=StopAt(len(asked)))  # before the last held-out batch
+
+    ended = run(SHORT, memory=memory)
+
+    assert [e.step for e in ended.evaluations] == [e.step for e in whole.evaluations]
+    assert ended.evaluations[-1].loss == whole.evaluations[-1].loss
+
+
 def test_minutes_end_it_early_and_what_there_is_counts():
     found = run(Budget(10_000, None, 1e-9, 16, 0.01))
 
