@@ -19,7 +19,7 @@ from tuner.training.loss import cross_entropy
 
 __all__ = ["Hyperparameters", "TrainingSteps"]
 
-FUNCTIONS_KEPT = 64  # of a network, a gigabyte or so
+FUNCTIONS_KEPT = 64  # of a network; one that is needed again costs seconds, and memory anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class Hyperparameters:
 class TrainingSteps:
     """The steps of a classifier with its optimizer, one function a shape and frozen depth.
 
-    Those not used for longest are let go of, as far as TensorFlow lets go: its compiler keeps
-    about half of their memory until the process ends.
+    Those not used for longest are let go of, as far as TensorFlow lets go: XLA keeps what it has
+    compiled, which is more than half of it, until the process ends.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ def test_after_many_shapes_only_the_last_used_functions_are_held(monkeypatch):
 def test_programs_that_have_compiled_much_are_let_go_of_earlier(monkeypatch):
     def kept_after(n_functions):
         monkeypatch.setattr(
-            programs, "_programs", Recent(1, weigh=lambda p: p.weight, weight_max=50_000_000)
+            programs, "_programs", Recent(1, weigh=lambda p: p.weight, weight_max=100_000_000)
         )
         for width in range(2, 8):
             program = program_for(shape(width))
