@@ -128,7 +128,9 @@ class CutGradients:
             self._compiling.trace(f"train group {number} in {dtype.name}{at_cut}")
             if is_cut:  # spares the gradient of what is frozen, a twelfth of the group's products
                 values = tf.stop_gradient(values)
-            hiding = Hiding(scalars[3], scalars[2], seed)
+            # Else the chain would ask for the gradient of the rates too: passes over all units.
+            _, _, dropout, encoder_dropout, *_ = tf.unstack(tf.stop_gradient(scalars))
+            hiding = Hiding(encoder_dropout, dropout, seed)
             if number == 0:
                 return self._network.embed(values, hiding)
             return self._network.group(number, values, lengths, hiding, dtype=dtype)
@@ -152,7 +154,9 @@ class CutGradients:
             seed: Any,
         ) -> Any:
             self._compiling.trace(f"train {head_words(head_width)}")
-            _, _, dropout, encoder_dropout, label_smoothing, focal_gamma = tf.unstack(scalars)
+            _, _, dropout, encoder_dropout, label_smoothing, focal_gamma = tf.unstack(
+                tf.stop_gradient(scalars)
+            )
             logits = self._network.head(features, Hiding(encoder_dropout, dropout, seed))
             weights = tf.gather(class_weights, labels)
             loss = cross_entropy(
