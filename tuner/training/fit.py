@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import tensorflow as tf
 
@@ -131,12 +127,12 @@ class _Trial:
             checkpoint,
             compiling=self.program.compiling,
             prepare_seconds=prepare_seconds,
-            stages=("reset", "compile", "train", "validate", "fine_tune", "re_evaluate"),
+            stages=("reset", "train", "validate", "fine_tune", "re_evaluate"),
         )
 
     def run(self) -> TrialOutcome:
         training = self.settings.training
-        with self._stage("reset"):
+        with self.course.stage("reset"):
             self.program.classifier.configure(self.settings.model)
             self.program.classifier.reset(self.seeds.weights)
             n_fixed = 0
@@ -166,7 +162,7 @@ class _Trial:
             decay=training.layer_decay,
             frozen_depth=max(n_fixed, self.settings.model.frozen_depth),
         )
-        with self._stage("re_evaluate"):
+        with self.course.stage("re_evaluate"):
             self.program.restore()
             selection = self._evaluate(self.data.selection)
             weights = self.program.classifier.weights()
@@ -175,15 +171,6 @@ class _Trial:
             weights=weights,
             n_parameters=self.program.classifier.n_parameters,
         )
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        """Measure a stage; what went into compiling stands apart."""
-        started, compiling = time.perf_counter(), self.program.compiling.seconds
-        yield
-        compiling = self.program.compiling.seconds - compiling
-        self.course.seconds["compile"] += compiling
-        self.course.seconds[name] += time.perf_counter() - started - compiling
 
     def _phase(
         self, name: str, *, first: int, epochs: int, rate: float, decay: float, frozen_depth: int
@@ -212,7 +199,7 @@ class _Trial:
 
         def train(epoch: int) -> float:
             share_done = (epoch - first) / epochs, 1 / epochs
-            with self._stage(name):
+            with self.course.stage(name):
                 return self.epochs.train(
                     epoch,
                     frozen_depth=frozen_depth,
@@ -221,7 +208,7 @@ class _Trial:
                 )
 
         def validate(_: int) -> Scores:
-            with self._stage("validate"):
+            with self.course.stage("validate"):
                 return self._evaluate(self.data.validation)
 
         self.course.run(
