@@ -97,6 +97,19 @@ def test_room_for_touched_rows_is_enough_and_much_less_than_the_worst_case():
         assert len(np.unique(bucket.token_ids[rows])) <= room
 
 
+def test_no_batch_of_a_study_needs_a_larger_shape_than_was_foreseen():
+    """One that does is a program more to compile, in the middle of a study."""
+    generator = np.random.default_rng(3)
+    ids = generator.integers(1, 60_000, (500, 400)).astype(np.uint16)
+    ids[50:, 10:] = 0  # one text in ten is long
+    bucket = TrainBucket(ids, np.zeros(500, np.int32))
+
+    room = touched_rows_max(bucket, 16, vocabulary_size=60_000)
+
+    batches = (ids[generator.choice(500, 16, replace=False)] for _ in range(3_000))
+    assert max(len(np.unique(batch)) for batch in batches) <= room < 16 * 400
+
+
 def test_calls_made_ahead_come_in_their_order():
     assert list(ahead([lambda n=n: n * n for n in range(5)])) == [0, 1, 4, 9, 16]
     assert list(ahead([])) == []
