@@ -32,7 +32,12 @@ from tuner.config.text_settings import (
     PreprocessSettings,
     SplitSettings,
 )
-from tuner.config.trial_config import apply_params, searchable_names, setting_value
+from tuner.config.trial_config import (
+    apply_params,
+    possible_values,
+    searchable_names,
+    setting_value,
+)
 from tuner.config.trial_settings import (
     AugmentationSettings,
     ModelSettings,
@@ -69,6 +74,7 @@ __all__ = [
     "file_digest",
     "file_digests",
     "load_settings",
+    "possible_values",
     "searchable_names",
     "setting_value",
     "settings_digest",

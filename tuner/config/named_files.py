@@ -9,7 +9,7 @@ from typing import Any
 
 from tuner.config.identity import file_digest
 from tuner.config.settings import Settings
-from tuner.config.trial_config import apply_params, setting_value
+from tuner.config.trial_config import apply_params, possible_values, setting_value
 from tuner.errors import ConfigError
 
 __all__ = [
@@ -90,9 +90,7 @@ def file_digests(settings: Settings) -> dict[str, str]:
     """
     digests = {}
     for name, words in FILE_SETTINGS.items():
-        searched = settings.space.get(name)
-        given = setting_value(settings, name)
-        for value in [given] if searched is None else searched.choices or []:
+        for value in possible_values(settings, name):
             if value is not None and value not in words and Path(str(value)).is_file():
                 digests[f"{name}={value}"] = _digest(name, Path(str(value)))
     return digests

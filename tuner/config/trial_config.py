@@ -12,7 +12,13 @@ from tuner.config.settings import Settings
 from tuner.errors import ConfigError
 from tuner.nearest import did_you_mean
 
-__all__ = ["SEARCHABLE_SECTIONS", "apply_params", "searchable_names", "setting_value"]
+__all__ = [
+    "SEARCHABLE_SECTIONS",
+    "apply_params",
+    "possible_values",
+    "searchable_names",
+    "setting_value",
+]
 
 SEARCHABLE_SECTIONS = (
     "preprocess",
@@ -48,6 +54,12 @@ def setting_value(settings: Settings, name: str) -> Any:
             f"{did_you_mean(name, searchable_names())}"
         )
     return getattr(getattr(settings, section), field)
+
+
+def possible_values(settings: Settings, name: str) -> tuple[Any, ...]:
+    """Give the values that trials can have of a setting: the choices where they are searched."""
+    searched = settings.space.get(name)
+    return (setting_value(settings, name),) if searched is None else tuple(searched.choices or ())
 
 
 def apply_params(settings: Settings, params: Mapping[str, Any]) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from tuner.config import Settings, setting_value
+from tuner.config import Settings, possible_values
 from tuner.errors import ConfigError, DataError
 from tuner.features import vectors_width
 from tuner.models import ignored_remark, widths_remark
@@ -44,8 +44,8 @@ def check_weights_kept(settings: Settings, confirmation: ConfirmationPlan | None
 
 
 def _check_vectors(settings: Settings) -> None:
-    paths = [str(path) for path in _choices(settings, "model.vectors") if path != "none"]
-    if not paths and True in _choices(settings, "model.freeze_vectors"):
+    paths = [str(path) for path in possible_values(settings, "model.vectors") if path != "none"]
+    if not paths and True in possible_values(settings, "model.freeze_vectors"):
         raise ConfigError(
             "model.freeze_vectors needs model.vectors, since an embedding drawn at random would "
             "never learn; got true with model.vectors = 'none'."
@@ -65,9 +65,3 @@ def _check_vectors(settings: Settings) -> None:
                 f"model.embedding_width must be {width}, the numbers of a vector in {path}; got "
                 f"{settings.model.embedding_width}."
             )
-
-
-def _choices(settings: Settings, name: str) -> tuple[object, ...]:
-    """Give the values that trials can have of a setting that is searched by choices, if at all."""
-    searched = settings.space.get(name)
-    return (setting_value(settings, name),) if searched is None else tuple(searched.choices or ())

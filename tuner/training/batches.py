@@ -13,7 +13,6 @@ import numpy.typing as npt
 from tuner.training.buckets import PIECE
 
 __all__ = [
-    "UNKNOWN",
     "Batches",
     "ChangeTexts",
     "TrainBucket",
@@ -22,7 +21,6 @@ __all__ = [
     "touched_rows_max",
 ]
 
-UNKNOWN = 1
 _SAMPLE = 64
 _DEVIATIONS = 7
 _MULTIPLE = 64

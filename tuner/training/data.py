@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tuner.records import EncodedTexts
 from tuner.sizes import few_sizes_up
-from tuner.training.batches import UNKNOWN, TrainBucket, touched_rows_max
+from tuner.training.batches import TrainBucket, touched_rows_max
 from tuner.training.buckets import bucket_lengths, make_buckets
 
 __all__ = [
@@ -25,6 +25,8 @@ __all__ = [
     "prediction_calls",
     "prepare_fit",
 ]
+
+_UNKNOWN = 1
 
 # A batch of texts to predict holds about as many tokens at every length, so that filling up the
 # last one of the long texts, which are few, costs no more than that of the short ones.
@@ -147,7 +149,7 @@ class FitData:
             is_first = np.diff(ordered, axis=1, prepend=ordered[:, :1] * 0) > 0
             n_texts += np.bincount(ordered[is_first], minlength=len(n_texts))
         weights = np.log((1 + len(self.train_labels)) / (1 + n_texts)) + 1
-        weights[: UNKNOWN + 1] = 0.0
+        weights[: _UNKNOWN + 1] = 0.0
         weights = np.where(n_texts > 0, weights, 0.0)
         if self.is_subword is not None:
             self._scale_pieces(weights, self.is_subword)

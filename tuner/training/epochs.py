@@ -18,13 +18,13 @@ from tuner.sizes import few_sizes_up
 from tuner.training.augment import ReplacementTables, augment
 from tuner.training.batches import Batches, ahead, make_batches
 from tuner.training.buckets import EpochPlan, plan_epoch
+from tuner.training.calls import batches_per_call
 from tuner.training.data import FitData
 from tuner.training.program import Program
 
 __all__ = ["Epochs"]
 
 _AUGMENTATION = 1  # what the seed of a piece is for, beside its order
-_SECONDS_PER_CALL = 1.0  # aimed at; a call is never to last longer than two
 
 
 class Epochs:
@@ -165,8 +165,7 @@ class Epochs:
         )
 
     def _steps_per_call(self, shape: tuple[int, ...]) -> int:
-        seconds = self._program.seconds_per_step.get(shape)
-        return 2 if seconds is None else max(1, int(_SECONDS_PER_CALL / max(seconds, 1e-6)))
+        return batches_per_call(self._program.seconds_per_step.get(shape), unmeasured=2)
 
 
 def _room(settings: Settings) -> int:

@@ -14,12 +14,11 @@ import tensorflow as tf
 from tuner.cores import threads
 from tuner.models.classifier import Classifier
 from tuner.records import StopRequested
+from tuner.training.calls import batches_per_call
 from tuner.training.compiling import Compiling
 from tuner.training.data import PredictionCall
 
 __all__ = ["Passes"]
-
-_SECONDS_PER_CALL = 1.0  # aimed at; a call is never to last longer than two
 
 
 class Passes:
@@ -99,8 +98,7 @@ class Passes:
 
     def _cut(self, call: PredictionCall, start: int) -> Iterator[tuple[int, int]]:
         """Cut the batches of a call from `start` on into calls of about a second."""
-        seconds = self._seconds_per_batch.get(call.shape)
-        n_each = 1 if seconds is None else max(1, int(_SECONDS_PER_CALL / max(seconds, 1e-6)))
+        n_each = batches_per_call(self._seconds_per_batch.get(call.shape), unmeasured=1)
         while start < call.n_batches:
             stop = min(call.n_batches, start + n_each)
             yield start, stop
