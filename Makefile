@@ -82,7 +82,7 @@ lock: ## Pin the newest allowed versions anew; needs pip-tools
 	$(PYTHON) -m piptools compile $(LOCK_FLAGS) --extra postgres --extra dev -o requirements-dev.lock pyproject.toml
 	$(PYTHON) -m piptools compile $(LOCK_FLAGS) --extra postgres -c requirements-dev.lock -o requirements.lock pyproject.toml
 
-LOCK_FLAGS := --quiet --generate-hashes --no-header --no-annotate --strip-extras --allow-unsafe \
+LOCK_FLAGS := --upgrade --quiet --generate-hashes --no-header --no-annotate --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 clean:

@@ -51,7 +51,7 @@ def submit(
     The data are split now. The sealed test stays here: `tuner optimize` with the same options,
     later, confirms the best trials and opens it.
 
-    Example: tuner submit studies/news --trials 500
+    Example: tuner submit quickstart --trials 500
     """
     from tuner.cli.logs import log_to_stderr
     from tuner.cli.settings_from import settings_from

@@ -34,6 +34,7 @@ from tuner.config.text_settings import (
 )
 from tuner.config.trial_config import (
     apply_params,
+    number_type,
     possible_values,
     searchable_names,
     setting_value,
@@ -74,6 +75,7 @@ __all__ = [
     "file_digest",
     "file_digests",
     "load_settings",
+    "number_type",
     "possible_values",
     "searchable_names",
     "setting_value",

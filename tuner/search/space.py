@@ -20,6 +20,7 @@ from tuner.config import (
     Settings,
     SpaceEntry,
     apply_params,
+    number_type,
     setting_value,
 )
 from tuner.errors import ConfigError
@@ -41,26 +42,7 @@ __all__ = [
     "suggest",
 ]
 
-_INTEGERS = frozenset(
-    {
-        "model.frozen_depth",
-        "model.embedding_width",
-        "model.width",
-        "model.head_width",
-        "training.batch_size",
-        "training.encoder_batch_size",
-        "training.encoder_micro_batch_size",
-        "training.epochs",
-        "training.fine_tune_epochs",
-        "training.patience",
-        "features.vocabulary_size",
-        "features.min_count",
-        "features.ngram_min_count",
-        "features.max_tokens",
-    }
-)
-
-# A number, although its default is None: each backbone has its own.
+# None stands for the backbone's own, which is a number.
 _TOKEN_DROPOUT = "model.token_dropout"
 
 
@@ -86,9 +68,8 @@ def distributions(settings: Settings) -> dict[str, BaseDistribution]:
 def _distribution(name: str, entry: SpaceEntry, settings: Settings) -> BaseDistribution:
     if entry.choices is not None:
         return CategoricalDistribution(entry.choices)
-    value = setting_value(settings, name)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if name not in (*_INTEGERS, _TOKEN_DROPOUT) and not is_number:
+    numbers = number_type(name)
+    if numbers is None:
         raise ConfigError(f"space.{name} must be {{choices=[…]}}, since it is no number.")
     low, high = entry.low, entry.high
     if name == "model.frozen_depth" and high is None:
@@ -102,7 +83,7 @@ def _distribution(name: str, entry: SpaceEntry, settings: Settings) -> BaseDistr
                 f"space.{name}: high must be low plus a multiple of step; got {low} to {high} "
                 f"in steps of {entry.step}."
             )
-    if name in _INTEGERS:
+    if numbers is int:
         if any(int(bound) != bound for bound in (low, high, entry.step or 1)):
             raise ConfigError(f"space.{name} must have whole numbers; got {low} to {high}.")
         return IntDistribution(int(low), int(high), log=entry.log, step=int(entry.step or 1))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import optuna
 import pytest
 
 from tests.tiny_checkpoints import write_bert
-from tuner.config import load_settings
+from tuner.config import apply_params, load_settings, setting_value
 from tuner.errors import ConfigError
 from tuner.models import backbone_class
 from tuner.search.space import (
@@ -129,3 +130,23 @@ def test_preprocessing_of_every_choice_is_given_once():
         ("none", None), ("zh", None), ("klingon", None), ("none", "words.txt"),
     ]  # fmt: skip
     assert {each.segmenter for each in found} == {"jieba"}
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("training.steps_per_epoch_min", 20, 200),
+        ("training.batch_size", 16, 64),
+        ("features.min_count", 1, 5),
+        ("model.width", 16, 64),
+        ("model.token_dropout", 0, 0.9),
+        ("training.label_smoothing", 0, 0.2),
+    ],
+)
+def test_what_a_range_draws_is_what_its_setting_takes(name, low, high):
+    settings = load_settings(overrides=[(f"space.{name}", {"low": low, "high": high})])
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+
+    for _ in range(5):
+        drawn = study.ask(distributions(settings)).params[name]
+        assert setting_value(apply_params(settings, {name: drawn}), name) == drawn
