@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tuner.corpus.row import Row, refuse_double_names
+from tuner.corpus.row import ErrorCell, Row, refuse_double_names
 from tuner.errors import ConfigError, DataError
 from tuner.nearest import did_you_mean
 from tuner.records import Finding
@@ -69,6 +69,7 @@ def read_excel(
 
     The first row that is not blank is the header; blank rows and columns without a name are left
     out. A formula counts with the value that was saved with it; one without is `UnsavedFormula`.
+    Cells that hold an error, such as `#N/A`, are `ErrorCell`.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ def read_excel(
                 f"{path}: data.sheet names {chosen!r}, which is not there."
                 f"{did_you_mean(chosen, named, lists=False)} Sheets: {', '.join(named)}."
             )
-        lines = [tuple(row) for row in named[chosen].iter_rows(values_only=True)]
+        lines = [tuple(map(_value, cells)) for cells in _lines(named[chosen])]
     others = [name for name in named if name != chosen]
     numbered = [
         (number, cells)
@@ -106,7 +107,8 @@ def read_excel(
     if not numbered:
         raise DataError(f"{path}: sheet {chosen!r} is empty.{_elsewhere(others)}")
     (line, first), *rest = numbered
-    header = ["" if cell is None else str(cell).strip() for cell in first]
+    has_no_name = (type(None), ErrorCell)
+    header = ["" if isinstance(cell, has_no_name) else str(cell).strip() for cell in first]
     refuse_double_names(f"{path}, row {line}", header)
     rows = list(_rows(header, rest))
     if not rows:
@@ -116,7 +118,7 @@ def read_excel(
     if any(cell is None for row in rows for cell in row.cells.values()):
         with _read_errors(path), path.open("rb") as file:
             formulas = openpyxl.load_workbook(file, read_only=True)[chosen]
-            rows = list(_marked(rows, formulas.iter_rows(), header))
+            rows = list(_marked(rows, _lines(formulas), header))
     return [name for name in header if name], rows, _unread(path, chosen, others)
 
 
@@ -133,6 +135,16 @@ def _read_errors(path: Path) -> Iterator[None]:
         raise DataError(
             f"{path}: not an Excel workbook (.xlsx) that can be read, or protected by a password."
         ) from error
+
+
+def _lines(sheet: Any) -> Iterator[Sequence[Any]]:
+    """Give the cells of every row up to its last one, whatever size the sheet claims to have."""
+    sheet.reset_dimensions()  # what exporters write there is often another table's size
+    return iter(sheet.iter_rows())
+
+
+def _value(cell: Any) -> Any:
+    return ErrorCell() if cell.data_type == "e" else cell.value
 
 
 def _rows(header: Sequence[str], numbered: Sequence[tuple[int, tuple[Any, ...]]]) -> Iterator[Row]:

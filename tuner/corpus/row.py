@@ -10,7 +10,7 @@ from typing import Any
 
 from tuner.errors import DataError
 
-__all__ = ["Row", "cell_text", "refuse_double_names", "shown_name", "shown_value"]
+__all__ = ["ErrorCell", "Row", "cell_text", "refuse_double_names", "shown_name", "shown_value"]
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -27,15 +27,20 @@ class Row:
     source: str | None = None
 
 
+class ErrorCell:
+    """A cell that holds an error of its spreadsheet, such as `#N/A`, and so no value."""
+
+
 def cell_text(value: Any) -> str:
-    r"""Give a cell as text; a missing one is empty.
+    r"""Give a cell as text; a missing one, or one that holds an error, is empty.
 
     Half a surrogate pair, as JSON may escape it, cannot be stored: it becomes U+FFFD.
 
     >>> cell_text(3.0), cell_text(float("nan")), cell_text("cut\ud83d") == "cut\ufffd"
     ('3', '', True)
     """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    is_nan = isinstance(value, float) and math.isnan(value)
+    if value is None or is_nan or isinstance(value, ErrorCell):
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))  # a whole number that a table with gaps stored as 1.0

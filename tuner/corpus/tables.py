@@ -13,7 +13,7 @@ from tuner.corpus.class_folder import read_class_folder
 from tuner.corpus.delimited import read_delimited
 from tuner.corpus.encoding import read_text
 from tuner.corpus.json_rows import read_json_rows
-from tuner.corpus.row import Row, cell_text, shown_name, shown_value
+from tuner.corpus.row import ErrorCell, Row, cell_text, shown_name, shown_value
 from tuner.corpus.sql import mask_password, read_query
 from tuner.errors import ConfigError, DataError
 from tuner.records import Finding
@@ -164,6 +164,7 @@ def _pick_columns(
     if label in text:
         raise ConfigError(f"--label must not be a text column too; got {label!r} for both.")
     _refuse_nested(source, rows, (*text, label))
+    findings += _errors(source, rows, (*text, label))
     return Table(source, text, label, tuple(rows), findings)
 
 
@@ -203,6 +204,20 @@ def _guessed(source: str, taken: str, others: Sequence[str]) -> tuple[Finding, .
             + " ".join(f"--text {shlex.quote(name)}" for name in columns),
         ),
     )
+
+
+def _errors(source: str, rows: Iterable[Row], names: Sequence[str]) -> tuple[Finding, ...]:
+    """Say how many cells hold an error of the spreadsheet, and where the first ones are."""
+    places = [
+        f"{source}, line {row.line}, column {shown_name(name)}"
+        for row in rows
+        for name in names
+        if isinstance(row.cells.get(name), ErrorCell)
+    ]
+    if not places:
+        return ()
+    message = "cells that hold an error of the spreadsheet, such as #N/A, and count as missing"
+    return (Finding("error_cells", "warning", len(places), message, tuple(places[:3])),)
 
 
 def _refuse_nested(source: str, rows: Iterable[Row], names: Sequence[str]) -> None:

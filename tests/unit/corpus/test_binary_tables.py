@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 
 import openpyxl
 import pyarrow
@@ -107,6 +108,37 @@ def test_numbers_and_gaps_of_a_workbook_are_read_as_from_csv(tmp_path):
         "empty_text": 1,
         "missing_label": 1,
     }
+
+
+@pytest.mark.parametrize("claimed", ["A1", "A1:A3", "A1:B2", "A1:Z90"])
+def test_workbook_gives_all_its_rows_whatever_size_the_sheet_claims_to_have(tmp_path, claimed):
+    rows = [["text", "label"], *((f"text {number}", "ab"[number % 2]) for number in range(50))]
+    path = workbook(tmp_path / "a.xlsx", rows)
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(tmp_path / "b.xlsx", "w") as other:
+        for name in whole.namelist():
+            content = whole.read(name)
+            if name.endswith("sheet1.xml"):
+                assert content.count(b'<dimension ref="A1:B51"') == 1
+                content = content.replace(b'ref="A1:B51"', f'ref="{claimed}"'.encode())
+            other.writestr(name, content)
+
+    found, findings = documents(tmp_path / "b.xlsx")
+
+    assert [(text, label) for text, label, _ in found] == rows[1:]
+    assert findings == []
+
+
+def test_cell_with_an_error_is_missing_and_no_class_of_its_own(tmp_path):
+    rows = [["text", "label", "n"], ["gut", "a", "#REF!"], ["schlecht", "#N/A"], ["#NAME?", "b"]]
+    found, findings = documents(workbook(tmp_path / "a.xlsx", rows))
+
+    assert found == [("gut", "a", 2)]
+    assert {finding.kind: finding.count for finding in findings} == {
+        "error_cells": 2,  # in the columns that are read
+        "empty_text": 1,
+        "missing_label": 1,
+    }
+    assert findings[0].examples[0].endswith("a.xlsx, line 3, column label")
 
 
 def test_ending_can_be_named(tmp_path):
