@@ -31,7 +31,11 @@ class TextCNN:
         from tuner.models.layers import Convolution, TokenEmbedding
 
         self.embedding = TokenEmbedding(shape.vocabulary_size, shape.embedding_width)
-        self.convolutions = [Convolution(size, shape.width) for size in shape.kernel_sizes]
+        sizes = shape.kernel_sizes
+        self.convolutions = [
+            Convolution(size, shape.width, number=sizes[:place].count(size) + 1)
+            for place, size in enumerate(sizes)
+        ]
 
     @staticmethod
     def default_width(n_classes: int) -> int:

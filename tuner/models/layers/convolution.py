@@ -16,10 +16,19 @@ class Convolution(keras.layers.Layer):
     The convolution is one matrix product, since XLA's own is about 40 times slower on CPU. The
     maximum hands its gradient to one place a text and filter: going back through those places
     alone, in place of all, is exact and saves most of the work of a step.
+
+    Parameters
+    ----------
+    size
+        Tokens that a window holds.
+    filters
+        Features of a window.
+    number
+        Which one of its size it is, from 1; weights are known by the name of their layer.
     """
 
-    def __init__(self, size: int, filters: int) -> None:
-        super().__init__(name=f"convolution_{size}")
+    def __init__(self, size: int, filters: int, number: int = 1) -> None:
+        super().__init__(name=f"convolution_{size}" + (f"_{number}" if number > 1 else ""))
         self.size = size
         self.filters = filters
         self.kernel_initializer = keras.initializers.GlorotUniform()
