@@ -100,7 +100,14 @@ class _EncoderTrial:
     def run(self) -> TrialOutcome:
         with self.course.stage("prepare"):
             self.program.reset(self.data.texts, seed=self.seeds.weights)
-            self.course.resume(self._load_state)
+            found: list[Mapping[str, npt.NDArray[Any]]] = []
+            self.course.resume(found.append)
+        if self.course.phase == "fine_tune":
+            with self.course.stage("prefix"):  # while all groups hold the checkpoint's weights
+                self._prepare_prefix()
+        with self.course.stage("prepare"):
+            for arrays in found:
+                self._load_state(arrays)
         if self.course.phase != "fine_tune":
             self._probe()
             self.program.load(self.best_weights, self.data.texts)
@@ -154,32 +161,45 @@ class _EncoderTrial:
 
     def _fine_tune(self) -> None:
         settings, training = self.settings, self.settings.training
-        depth, n_epochs = settings.model.frozen_depth, training.fine_tune_epochs
+        n_epochs = training.fine_tune_epochs
         if n_epochs == 0:
             return
-
-        def cut_of(turn: int) -> int:
-            if not training.gradual_unfreezing:
-                return depth
-            return cut_of_epoch(turn, epochs=n_epochs, frozen_depth=depth, n_groups=self._top)
-
         with self.course.stage("prefix"):
-            for cut in sorted({cut_of(turn) for turn in range(1, n_epochs + 1)} - {self._top}):
-                self.prefix.prepare(cut, stop_requested=self.stop_requested)
+            self._prepare_prefix()
         if self.course.begins("fine_tune", first=training.epochs + 1):
-            self.program.begin_phase(cut=depth, anchored=settings.regularization.l2_sp > 0)
+            self.program.begin_phase(
+                cut=settings.model.frozen_depth, anchored=settings.regularization.l2_sp > 0
+            )
         numbers = self._numbers(training.learning_rate * training.fine_tune_scale)
 
         def train(epoch: int) -> float:
             turn = epoch - training.epochs
             with self.course.stage("fine_tune"):
-                return self.epochs.fine_tune(turn, cut_of(turn), numbers)
+                return self.epochs.fine_tune(turn, self._cut_of(turn), numbers)
 
         self._run(
             last=training.epochs + n_epochs,
             train=train,
-            cut_of=lambda epoch: cut_of(epoch - training.epochs),
+            cut_of=lambda epoch: self._cut_of(epoch - training.epochs),
         )
+
+    def _cut_of(self, turn: int) -> int:
+        """Give the lowest group that trains in an epoch of phase two, from 1."""
+        depth, training = self.settings.model.frozen_depth, self.settings.training
+        if not training.gradual_unfreezing:
+            return depth
+        return cut_of_epoch(
+            turn, epochs=training.fine_tune_epochs, frozen_depth=depth, n_groups=self._top
+        )
+
+    def _prepare_prefix(self) -> None:
+        """Have at hand what the turns still to come start from."""
+        training = self.settings.training
+        last = int(self.course.history[-1]["epoch"]) if self.course.history else 0
+        done = max(0, last - training.epochs)
+        cuts = {self._cut_of(turn) for turn in range(done + 1, training.fine_tune_epochs + 1)}
+        for cut in sorted(cuts - {self._top}):
+            self.prefix.prepare(cut, stop_requested=self.stop_requested)
 
     # -- both ---------------------------------------------------------------------------------
 

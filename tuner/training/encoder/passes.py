@@ -39,6 +39,9 @@ class Passes:
     ----------
     dtype
         Of the products above the cut; below it they are always in float32.
+    n_untouched
+        Groups from the input up whose weights are the checkpoint's; whoever changes the network's
+        weights says so here.
     """
 
     def __init__(self, network: EncoderNetwork, compiling: Compiling) -> None:
@@ -48,6 +51,7 @@ class Passes:
         self._pool = cache(self._compile_pool)
         self._head = cache(self._compile_head)
         self.dtype: Any = tf.float32
+        self.n_untouched = 0
 
     def frozen(
         self, values: npt.NDArray[Any], lengths: npt.NDArray[np.int32], start: int, stop: int

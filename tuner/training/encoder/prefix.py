@@ -22,7 +22,7 @@ __all__ = ["ActivationCache", "FrozenPrefix"]
 _log = logging.getLogger(__name__)
 
 STAGE = "prefix"
-_VERSION = 1  # raised when the same checkpoint and texts give other activations
+_VERSION = 2  # raised when the same checkpoint and texts give other activations, or might
 _FLOAT16_BYTES = 2
 
 
@@ -97,7 +97,10 @@ class FrozenPrefix:
     def prepare(self, depth: int, *, stop_requested: StopRequested) -> None:
         """Have the activations behind the lowest `depth` groups at hand, if a cache can hold them.
 
-        The three deepest that were asked for stay open.
+        Raises
+        ------
+        RuntimeError
+            If they have to be computed and a group below `depth` differs from the checkpoint.
         """
         if depth == 0 or self._cache is None or depth in self._opened:
             return
@@ -152,6 +155,7 @@ class FrozenPrefix:
         return 0
 
     def _write(self, writer: Any, depth: int, stop_requested: StopRequested) -> None:
+        self._require_untouched(depth)
         lower = self._nearest_below(depth)
         _log.info(
             "computing the frozen prefix once: %d texts, groups %d to %d of the encoder",
@@ -169,6 +173,7 @@ class FrozenPrefix:
 
     def _pool(self, pooling: Pooling, stop_requested: StopRequested) -> npt.NDArray[np.float32]:
         n_groups = len(self.texts.checkpoint.architecture.group_names)
+        self._require_untouched(n_groups)
         lower = n_groups if n_groups in self._opened else self._nearest_below(n_groups)
         features = np.zeros((len(self.texts.pieces.lengths), self._width), np.float32)
         for batch in self.texts.prediction_batches(np.arange(len(features))):
@@ -177,6 +182,14 @@ class FrozenPrefix:
             pooled = self._passes.pool(values, self.texts.lengths(batch.rows))
             features[batch.rows[: batch.n]] = pooled[: batch.n]
         return features
+
+    def _require_untouched(self, depth: int) -> None:
+        """Never keep trained weights' activations under the checkpoint's key."""
+        if self._passes.n_untouched < depth:
+            raise RuntimeError(
+                f"the prefix of {depth} groups was asked for, of which only the lowest "
+                f"{self._passes.n_untouched} hold the checkpoint's weights"
+            )
 
     def _advance(self, batch: RowBatch, start: int, stop: int) -> npt.NDArray[np.float16]:
         return self._passes.frozen(

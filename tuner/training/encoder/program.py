@@ -57,7 +57,6 @@ class EncoderProgram:
         self._gradients = CutGradients(self.network, self.compiling)
         self._probe = cache(lambda _: HeadProbe(self.network, self.compiling))
         self._adam = EncoderAdam()
-        self._lowest_changed = 0  # nothing has been read yet
         self._words_of: str | None = None
 
     def choose(self, model: ModelSettings, training: TrainingSettings) -> None:
@@ -86,12 +85,12 @@ class EncoderProgram:
 
     def reset(self, texts: EncoderTexts, *, seed: int) -> None:
         """Put the checkpoint's weights back, have the texts' words at hand, draw a new head."""
-        if self._lowest_changed < self.n_groups:
-            self.network.assign(self.checkpoint.weights, lowest=self._lowest_changed)
-        if self._lowest_changed == 0 or self._words_of != texts.key:
+        if self.passes.n_untouched < self.n_groups:
+            self.network.assign(self.checkpoint.weights, lowest=self.passes.n_untouched)
+        if self.passes.n_untouched == 0 or self._words_of != texts.key:
             self.network.words.assign(self.checkpoint.read_words(texts.vocabulary))
             self._words_of = texts.key
-        self._lowest_changed = self.n_groups
+        self.passes.n_untouched = self.n_groups
         self.network.reset_head(seed)
 
     def trained(self, texts: EncoderTexts, *, cut: int) -> dict[str, npt.NDArray[Any]]:
@@ -120,7 +119,7 @@ class EncoderProgram:
             raise CheckpointError(f"weights: {min(unknown)!r} is no weight of this encoder.")
         groups = [variables[name][1] for name in weights if name in variables]
         cut = min(groups, default=self.n_groups)
-        self._lowest_changed = cut
+        self.passes.n_untouched = cut
         for name, (variable, _) in self.network.variables(lowest=cut).items():
             if name not in weights:
                 raise CheckpointError(f"weights: {name!r} is missing.")
@@ -202,7 +201,7 @@ class EncoderProgram:
                 name: gradient if number == 0 else gradients[name] + gradient
                 for name, gradient in found.items()
             }
-        self._lowest_changed = min(self._lowest_changed, cut)
+        self.passes.n_untouched = min(self.passes.n_untouched, cut)
         self._adam.apply(
             trainable(self.network, cut=cut),
             gradients,

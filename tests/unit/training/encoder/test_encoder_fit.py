@@ -81,7 +81,7 @@ def test_groups_below_the_cut_stay_bit_equal_to_the_checkpoint(family, tmp_path)
         wanted = settings(folder, frozen_depth=depth, training={"epochs": 1, "patience": 1})
         program = program_of(wanted)
         run(wanted)
-        lowest = program._lowest_changed
+        lowest = program.passes.n_untouched
         found = {
             name: np.array_equal(variable.numpy(), checkpoint.weights[name])
             for name, (variable, group) in program.network.variables(lowest=0).items()
@@ -145,6 +145,38 @@ def test_trial_that_goes_on_from_its_checkpoint_ends_as_one_that_ran_through(ber
     assert all(np.array_equal(resumed.weights[n], whole.weights[n]) for n in whole.weights)
 
 
+@pytest.mark.parametrize("epoch", [1, 2, 3, 4, 5])
+def test_gradual_unfreezing_that_goes_on_leaves_a_cache_that_later_trials_can_use(
+    bert, tmp_path, epoch
+):
+    wanted = settings(bert, training={"gradual_unfreezing": True, "fine_tune_epochs": 3})
+    through, seen, seen_again = Kept(), [], []
+    whole = run(wanted, Cache(tmp_path / "whole"), checkpoint=through, reported=seen)
+    elsewhere = Cache(tmp_path / "elsewhere")
+
+    resumed = run(wanted, elsewhere, checkpoint=Kept(through.saved[epoch]), reported=seen_again)
+    later = [run(settings(bert, frozen_depth=depth), elsewhere).history for depth in (1, 2)]
+
+    assert seen_again == seen[epoch:]
+    assert resumed.history == whole.history
+    assert resumed.selection == whole.selection
+    assert later == [run(settings(bert, frozen_depth=depth)).history for depth in (1, 2)]
+
+
+def test_a_prefix_of_trained_groups_is_never_kept(bert, tmp_path):
+    wanted = settings(bert, frozen_depth=1)
+    data, program = data_of(wanted, None), program_of(wanted)
+    program.reset(data.texts, seed=1)
+    cut = program.load(program.trained(data.texts, cut=1), data.texts)
+    prefix = FrozenPrefix(data.texts, program.passes, Cache(tmp_path))
+
+    prefix.prepare(cut, stop_requested=lambda: None)
+    with pytest.raises(RuntimeError, match="only the lowest 1 hold the checkpoint's weights"):
+        prefix.prepare(cut + 1, stop_requested=lambda: None)
+    with pytest.raises(RuntimeError, match="only the lowest 1 hold the checkpoint's weights"):
+        prefix.pooled("mean", stop_requested=lambda: None)
+
+
 def test_steps_are_reported_over_both_phases(bert):
     reported = []
     outcome = run(settings(bert, frozen_depth=3), reported=reported)
@@ -169,6 +201,7 @@ class Watched:
 
     def __init__(self, passes):
         self._passes = passes
+        self.n_untouched = passes.n_untouched
         self.ran = set()
 
     def frozen(self, values, lengths, start, stop):
