@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -66,7 +67,7 @@ def open_tokenizer(folder: Path) -> FolderTokenizer:
         return _byte_pairs(folder / "vocab.json", folder / "merges.txt")
     for name, kind in _SENTENCE_PIECE.items():
         if (folder / name).is_file():
-            return _sentence_pieces(folder / name, kind)
+            return _sentence_pieces(folder / name, kind, _tokenizer_config(folder))
     if (folder / "tokenizer.json").is_file():
         return _any(folder / "tokenizer.json")
     raise ConfigError(
@@ -131,7 +132,7 @@ def _byte_pairs(vocabulary_path: Path, merges_path: Path) -> FolderTokenizer:
     return FolderTokenizer(_tokenize_by(tokenizer), start, end, n_pieces, about)
 
 
-def _sentence_pieces(path: Path, kind: str) -> FolderTokenizer:
+def _sentence_pieces(path: Path, kind: str, config: Mapping[str, Any]) -> FolderTokenizer:
     # Here, since it loads TensorFlow, which the other tokenizers do without.
     from tuner.models.pretrained.keras_hub_source import keras_hub, keras_hub_pieces
 
@@ -142,13 +143,46 @@ def _sentence_pieces(path: Path, kind: str) -> FolderTokenizer:
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         raise _unreadable(path, error) from error
 
+    about: list[Any] = [kind, hashlib.sha256(content).hexdigest()]
+    tokenize = partial(keras_hub_pieces, tokenizer)
+    if kind == "AlbertTokenizer":
+        options = _albert_options(config)
+        about.append(options)
+        tokenize = partial(_after_albert, tokenize, options)
     return FolderTokenizer(
-        partial(keras_hub_pieces, tokenizer),
-        int(tokenizer.start_token_id),
-        int(tokenizer.end_token_id),
-        n_pieces,
-        [kind, hashlib.sha256(content).hexdigest()],
+        tokenize, int(tokenizer.start_token_id), int(tokenizer.end_token_id), n_pieces, about
     )
+
+
+def _albert_options(config: Mapping[str, Any]) -> dict[str, bool]:
+    return {
+        "lowercase": bool(config.get("do_lower_case", True)),
+        "keep_accents": bool(config.get("keep_accents", False)),
+        "remove_space": bool(config.get("remove_space", True)),
+    }
+
+
+def _after_albert(
+    tokenize: Callable[[Sequence[str]], list[list[int]]],
+    options: Mapping[str, bool],
+    texts: Sequence[str],
+) -> list[list[int]]:
+    return tokenize([_as_albert(text, **options) for text in texts])
+
+
+def _as_albert(text: str, *, lowercase: bool, keep_accents: bool, remove_space: bool) -> str:
+    """Change a text as Hugging Face's AlbertTokenizer does before SentencePiece (preprocess_text).
+
+    >>> _as_albert(" Une  ``Soirée'' ", lowercase=True, keep_accents=False, remove_space=True)
+    'une "soiree"'
+    """
+    if remove_space:
+        text = " ".join(text.split())
+    text = text.replace("``", '"').replace("''", '"')
+    if not keep_accents:
+        decomposed = unicodedata.normalize("NFKD", text)
+        text = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+    return text.lower() if lowercase else text
 
 
 def _any(path: Path) -> FolderTokenizer:

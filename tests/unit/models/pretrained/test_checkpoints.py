@@ -228,6 +228,42 @@ def test_an_albert_may_have_the_word_pieces_of_a_bert(tmp_path):
     ]  # fmt: skip
 
 
+ACCENTED = ["Göod  ROOM", "``good room''"]
+
+
+def test_an_albert_with_sentence_pieces_folds_case_and_accents_as_hugging_face_does(tmp_path):
+    checkpoint = open_checkpoint(pretrained(FAMILIES["albert"](tmp_path / "albert")))
+
+    found = checkpoint.encode(ACCENTED, max_tokens=30)
+    plain = checkpoint.encode(["good room", '"good room"'], max_tokens=30)
+
+    assert found.flat.tolist() == plain.flat.tolist()
+
+
+def test_an_albert_keeps_case_and_accents_where_its_folder_says_so(tmp_path):
+    usual = FAMILIES["albert"](tmp_path / "usual")
+    cased = FAMILIES["albert"](tmp_path / "cased")
+    (cased / "tokenizer_config.json").write_text(
+        '{"do_lower_case": false, "keep_accents": true}', encoding="utf-8"
+    )
+
+    found = [open_checkpoint(pretrained(folder)) for folder in (usual, cased)]
+
+    assert found[0].digest != found[1].digest
+    assert (
+        found[1].encode(ACCENTED[:1], max_tokens=30).flat.tolist()
+        != found[0].encode(ACCENTED[:1], max_tokens=30).flat.tolist()
+    )
+
+
+def test_an_xlm_roberta_keeps_case_and_accents(tmp_path):
+    checkpoint = open_checkpoint(pretrained(FAMILIES["xlm_roberta"](tmp_path / "xlm")))
+
+    cased, plain = (checkpoint.encode([text], max_tokens=30) for text in ("Good", "good"))
+
+    assert cased.flat.tolist() != plain.flat.tolist()
+
+
 # -- what cannot be used ------------------------------------------------------------------------
 
 
