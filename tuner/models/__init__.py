@@ -9,6 +9,7 @@ from tuner.models.registry import (
     ignored_settings,
     layer_groups,
     model_shape,
+    network_width,
     token_dropout,
 )
 from tuner.models.searched_models import (
@@ -31,6 +32,7 @@ __all__ = [
     "is_pretrained",
     "layer_groups",
     "model_shape",
+    "network_width",
     "open_checkpoint",
     "open_pinned",
     "precision_remark",

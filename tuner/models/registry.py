@@ -17,6 +17,7 @@ __all__ = [
     "ignored_settings",
     "layer_groups",
     "model_shape",
+    "network_width",
     "token_dropout",
 ]
 
@@ -117,15 +118,21 @@ def ignored_settings(backbone: str) -> frozenset[str]:
 
 def model_shape(settings: ModelSettings, *, vocabulary_size: int, n_classes: int) -> ModelShape:
     """Resolve the sizes of a network."""
-    width = settings.width or backbone_class(settings.backbone).default_width(n_classes)
     return ModelShape(
         settings.backbone,
         vocabulary_size,
         n_classes,
         settings.embedding_width,
-        width,
+        network_width(settings, n_classes),
         settings.kernel_sizes,
     )
+
+
+def network_width(settings: ModelSettings, n_classes: int) -> int:
+    """Give the hidden width or the filters per kernel size: the setting, or the backbone's own."""
+    if settings.width is not None:
+        return settings.width
+    return int(backbone_class(settings.backbone).default_width(n_classes))
 
 
 def token_dropout(settings: ModelSettings) -> float:

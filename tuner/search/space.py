@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -28,6 +28,7 @@ from tuner.models import (
     ignored_by_all,
     ignored_settings,
     layer_groups,
+    network_width,
     searched_models,
     token_dropout,
 )
@@ -44,6 +45,7 @@ __all__ = [
 
 # None stands for the backbone's own, which is a number.
 _TOKEN_DROPOUT = "model.token_dropout"
+_WIDTH = "model.width"
 
 
 def distributions(settings: Settings) -> dict[str, BaseDistribution]:
@@ -163,20 +165,29 @@ def all_preprocess_choices(settings: Settings) -> Iterator[PreprocessSettings]:
                 yield apply_params(settings, {name: choice}).preprocess
 
 
-def default_params(settings: Settings, space: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+def default_params(
+    settings: Settings, space: Mapping[str, BaseDistribution], *, n_classes: int = 2
+) -> dict[str, Any]:
     """Give trial 0's parameters: the settings' own values, moved into the range if outside.
 
     A penalty that is off (0.0) becomes the lowest value of a logarithmic range. Where a setting's
-    value is not among the choices, the first of them is taken.
+    value is not among the choices, the first of them is taken. What a backbone decides is its
+    own value; of choices without it the nearest number.
+
+    Parameters
+    ----------
+    space
+        Of `distributions`.
+    n_classes
+        Classes of the data, which a backbone's own width may depend on.
     """
     params: dict[str, Any] = {}
     for name, distribution in space.items():
-        value = setting_value(settings, name)
-        if value is None and name == _TOKEN_DROPOUT:
-            value = _first_token_dropout(settings, space)
+        given = value = setting_value(settings, name)
+        if given is None and name in (_TOKEN_DROPOUT, _WIDTH):
+            value = _first_backbones_own(name, settings, space, n_classes)
         if isinstance(distribution, CategoricalDistribution):
-            own = "none" if value is None else value
-            params[name] = own if own in distribution.choices else distribution.choices[0]
+            params[name] = _first_choice(distribution.choices, given, value)
         elif isinstance(distribution, FloatDistribution | IntDistribution):
             low, high, step = distribution.low, distribution.high, distribution.step
             inside = min(max(low if value is None else value, low), high)
@@ -188,20 +199,36 @@ def default_params(settings: Settings, space: Mapping[str, BaseDistribution]) ->
     return params
 
 
+def _first_choice(choices: Sequence[Any], given: Any, value: Any) -> Any:
+    """Give the choice that a setting's value is; `value` is a backbone's own where none is given.
+
+    Where it is not among them: the nearest number to a backbone's own, or the first one.
+    """
+    if given is None and "none" in choices:
+        return "none"
+    if value in choices:
+        return value
+    numbers = [choice for choice in choices if isinstance(choice, int | float)]
+    if given is not None or value is None or not numbers:
+        return choices[0]
+    return min(numbers, key=lambda number: abs(number - value))
+
+
 def first_settings(settings: Settings) -> Settings:
     """Give the settings of trial 0."""
     return apply_params(settings, default_params(settings, distributions(settings)))
 
 
-def _first_token_dropout(
-    settings: Settings, space: Mapping[str, BaseDistribution]
+def _first_backbones_own(
+    name: str, settings: Settings, space: Mapping[str, BaseDistribution], n_classes: int
 ) -> float | None:
-    """Give what the backbone of trial 0 takes where nothing is set; None if it hides no tokens."""
+    """Give what the backbone of trial 0 takes where nothing is set; None if it heeds it not."""
     choices = getattr(space.get("model.backbone"), "choices", (settings.model.backbone,))
     first = settings.model.backbone if settings.model.backbone in choices else choices[0]
-    if _TOKEN_DROPOUT in ignored_settings(first):
+    if name in ignored_settings(first):
         return None
-    return token_dropout(settings.model.model_copy(update={"backbone": first}))
+    model = settings.model.model_copy(update={"backbone": first})
+    return token_dropout(model) if name == _TOKEN_DROPOUT else network_width(model, n_classes)
 
 
 def suggest(trial: optuna.Trial, space: Mapping[str, BaseDistribution]) -> dict[str, Any]:

@@ -47,6 +47,8 @@ class Search(StoredStudy):
     ----------
     about
         What this process notes with every trial that it finishes, such as versions.
+    n_classes
+        Classes of the data, which the width of trial 0 may depend on.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Search(StoredStudy):
         stop_requested: StopRequested = lambda: None,
     ) -> None:
         self.about: Mapping[str, Any] = {}
+        self.n_classes = 2
         # Before the storage is opened: a space that cannot be searched leaves nothing in it.
         self.space = distributions(settings)
         self._grid = (
@@ -180,7 +183,7 @@ class Search(StoredStudy):
             self._study._study_id,
             total=total,
             owner=owner,
-            first_params=default_params(self.settings, self.space),
+            first_params=default_params(self.settings, self.space, n_classes=self.n_classes),
             propose=self._propose,
         )
         if trial_id is None:

@@ -77,5 +77,6 @@ def _open_to_workers(
                 "; ".join(found),
             )
     search.about = trial_versions()
+    search.n_classes = len(parts.classes)
     search.set_terms(terms)
     return terms

@@ -236,6 +236,7 @@ def _join(
         blobs = study_blobs(search, terms, output / name)
         if trainer is None:
             parts = find_parts(name, terms, folder=output / name, blobs=blobs)
+            search.n_classes = len(parts.classes)
             recipe = PipelineRecipe(
                 parts,
                 output / "cache",

@@ -75,6 +75,35 @@ def test_defaults_are_moved_onto_the_grid_of_their_range():
 
 
 @pytest.mark.parametrize(
+    ("backbones", "n_classes", "entry", "width"),
+    [
+        (["textcnn"], 2, {"choices": [16, 100]}, 100),
+        (["textcnn"], 2, {"choices": [16, 128, 64]}, 128),  # the nearest to 100
+        (["textcnn"], 2, {"low": 16, "high": 256}, 100),
+        (["textcnn"], 2, {"low": 16, "high": 64}, 64),
+        (["bigru", "textcnn"], 2, {"choices": [32, 64, 100]}, 64),
+        (["average", "textcnn"], 2, {"choices": [16, 32, 128]}, 32),
+        (["average", "textcnn"], 77, {"choices": [16, 32, 128]}, 128),
+        (["linear", "textcnn"], 2, {"choices": [16, 100]}, 16),  # linear has none
+    ],
+)
+def test_first_trial_is_as_wide_as_its_backbone_is_by_default(backbones, n_classes, entry, width):
+    settings = load_settings(
+        overrides=[("space.model.backbone", {"choices": backbones}), ("space.model.width", entry)]
+    )
+
+    params = default_params(settings, distributions(settings), n_classes=n_classes)
+
+    assert (params["model.backbone"], params["model.width"]) == (backbones[0], width)
+
+
+def test_first_trial_takes_the_width_that_is_set():
+    settings, found = space(("model.width", 20), ("space.model.width", {"choices": [16, 20, 32]}))
+
+    assert default_params(settings, found)["model.width"] == 20
+
+
+@pytest.mark.parametrize(
     ("choices", "hidden"), [(["average", "textcnn"], 0.5), (["textcnn", "bigru"], 0.3)]
 )
 def test_first_trial_hides_as_many_tokens_as_its_backbone_does_by_default(choices, hidden):
