@@ -80,8 +80,9 @@ def numpy_trainer(journal, epoch_seconds, is_held):
                 note("saved", epoch)
             found = scores(value_after(settings, EPOCHS))
             return TrialOutcome(
-                value=found.macro_f1, best_epoch=EPOCHS, validation=found, selection=found,
-                history=(), spent=Spent({}), weights={"w": weights}, n_parameters=8,
+                value=found.value("macro_f1"), best_epoch=EPOCHS,
+                validation=found, selection=found, history=(),
+                spent=Spent({}), weights={"w": weights}, n_parameters=8,
             )  # fmt: skip
 
         return run

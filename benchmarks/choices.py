@@ -134,7 +134,7 @@ def measure(
     )
     seconds = time.monotonic() - started
     model = Model(pipeline.stored_model(settings, dict(outcome.weights), {}))
-    return {"accuracy": model.evaluate(test).accuracy, "seconds": round(seconds, 1)}
+    return {"accuracy": model.evaluate(test).value("accuracy"), "seconds": round(seconds, 1)}
 
 
 def show(cells: list[dict[str, Any]]) -> None:

@@ -95,7 +95,9 @@ def measure_way(arguments, name: str, way: str, seed: int) -> dict:
                 settings, data, seeds=TrialSeeds(seed, seed + 100, seed + 200),
                 report=lambda **_: None, stop_requested=lambda: None,
             )  # fmt: skip
-            found.append((outcome.validation.macro_f1, -depth, outcome.selection.macro_f1))
+            found.append(
+                (outcome.validation.value("macro_f1"), -depth, outcome.selection.value("macro_f1"))
+            )
     _, depth, value = max(found)
     return {"macro_f1": value, "depth": -depth}
 

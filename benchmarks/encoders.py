@@ -274,7 +274,7 @@ def run_ours(settings: Settings, data: EncoderData) -> float:
         settings, data, seeds=TrialSeeds(1, 2, 3), report=lambda **_: None,
         stop_requested=lambda: None,
     )  # fmt: skip
-    return outcome.selection.macro_f1
+    return outcome.selection.value("macro_f1")
 
 
 def timed(run, settings: Settings, data: EncoderData) -> dict:

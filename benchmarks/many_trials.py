@@ -22,6 +22,7 @@ from filled_study import fill
 from side_by_side import Lines, TunerLoop, machine, median, open_bench
 
 from tuner.config import Settings
+from tuner.metrics import METRICS
 from tuner.records import Scores, Spent, TrialOutcome
 
 SIX = ("training.fine_tune_scale", "model.frozen_depth")  # off: six of the eight are left
@@ -48,7 +49,7 @@ def train_nothing(settings: Settings, *, report: Any, **_: Any) -> TrialOutcome:
 
 
 def nothing_trained(value: float) -> TrialOutcome:
-    scores = Scores(10, value, value, value, value, None, {})
+    scores = Scores(10, dict.fromkeys(METRICS, value))
     return TrialOutcome(
         value=value, best_epoch=8, validation=scores, selection=scores, history=(),
         spent=Spent({"train": 0.0}), weights={"w": np.array([value], np.float32)},

@@ -100,10 +100,12 @@ def measure_encoder(checkpoint: str, rows, test, seed: int, *, frozen: bool, arg
             settings, data, seeds=TrialSeeds(seed, seed + 100, seed + 200),
             report=lambda **_: None, stop_requested=lambda: None,
         )  # fmt: skip
-        if best is None or outcome.validation.macro_f1 > best[0].validation.macro_f1:
+        if best is None or outcome.validation.value("macro_f1") > best[0].validation.value(
+            "macro_f1"
+        ):
             best = outcome, rate
     outcome, rate = best
-    return {"accuracy": outcome.selection.accuracy, "rate": rate}
+    return {"accuracy": outcome.selection.value("accuracy"), "rate": rate}
 
 
 def measure_tfidf(rows, test, seed: int) -> dict:

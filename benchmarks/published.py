@@ -107,7 +107,7 @@ def run_cell(key: Mapping[str, Any], settings: Settings, output: Path) -> dict[s
     test = read_documents_file(output / _name(key) / "sealed" / "test.jsonl")
     return {
         **key,
-        "test": model.evaluate(test).accuracy,
+        "test": model.evaluate(test).value("accuracy"),
         "seconds": round(time.monotonic() - started, 1),
     }
 

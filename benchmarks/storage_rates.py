@@ -28,6 +28,7 @@ from benchmarks.filled_study import fill
 from benchmarks.json_lines import JsonLines
 from benchmarks.quiet import Quiet
 from tuner.config import load_settings
+from tuner.metrics import METRICS
 from tuner.records import Scores, Spent, TrialOutcome
 from tuner.search import Endurance, Search, check_failures
 from tuner.search.owner import claiming_owner
@@ -85,7 +86,7 @@ def run_stub(settings, *, seeds, report, stop_requested, checkpoint):
         with suppress(optuna.TrialPruned):
             report(epochs_completed=epoch, value=value * epoch / REPORTS, spent=Spent({}))
     seconds = (time.perf_counter() - began) / REPORTS
-    scores = Scores(1, value, value, value, value, None, {})
+    scores = Scores(1, dict.fromkeys(METRICS, value))
     return TrialOutcome(
         value=value, best_epoch=1, validation=scores, selection=scores, history=(),
         spent=Spent({"report": seconds}), weights={}, n_parameters=0,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from tuner.metrics import METRICS
 from tuner.records import Scores, Spent, TrialOutcome
 
 
 def scores(value: float) -> Scores:
-    return Scores(10, value, value, value, value, None, {})
+    return Scores(10, dict.fromkeys(METRICS, value) | {"log_loss": None})
 
 
 class Quiet:

@@ -82,34 +82,33 @@ class SearchParts:
 class Scores:
     """Scores of one set of predictions against its labels.
 
-    Shares are in [0, 1], `mcc` in [-1, 1], `log_loss` in nats and None where the model gives no
-    probabilities. `per_class` maps a class to its precision, recall, f1 and support in rows.
+    `values` maps each of `tuner.metrics.METRICS` to its score, None where the model gives no
+    probabilities to compute it from. `per_class` maps a class to its precision, recall, f1 and
+    support in rows.
     """
 
     n: int
-    accuracy: float
-    macro_f1: float
-    weighted_f1: float
-    mcc: float
-    log_loss: float | None
+    values: Mapping[str, float | None]
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def value(self, metric: str) -> float:
-        """Read the objective by its name."""
-        value = getattr(self, metric)
+        """Read a score by its name; NaN where there is none."""
+        value = self.values[metric]
         return float("nan") if value is None else float(value)
 
     def as_json(self) -> dict[str, Any]:
         """Give JSON-ready data."""
         return {
-            "accuracy": self.accuracy,
-            "macro_f1": self.macro_f1,
-            "weighted_f1": self.weighted_f1,
-            "mcc": self.mcc,
-            "log_loss": self.log_loss,
+            **self.values,
             "n": self.n,
             "per_class": {name: dict(values) for name, values in self.per_class.items()},
         }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Scores:
+        """Read what `as_json` gave."""
+        values = {name: v for name, v in content.items() if name not in ("n", "per_class")}
+        return cls(content["n"], values, content["per_class"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from tuner.cli.options import (
 from tuner.cli.parameter_types import ConfirmationSize, Count, Duration
 from tuner.cli.same_line import same_line
 from tuner.cli.say import say
+from tuner.metrics import METRICS
 
 if TYPE_CHECKING:
     from tuner.cli.progress import LineView, LiveView
@@ -42,7 +43,7 @@ __all__ = ["optimize"]
 @click.option("--sampler", metavar="NAME", help="tpe, random, qmc, cmaes, gp or grid.")
 @click.option("--pruner", metavar="NAME", help="predictive, median, asha, hyperband or none.")
 @click.option(
-    "--metric", metavar="NAME", help="Objective: macro_f1, accuracy, weighted_f1, mcc or log_loss."
+    "--metric", metavar="NAME", help=f"Objective: {', '.join(METRICS)}.  [default: macro_f1]"
 )
 @click.option("--timeout", type=Duration(), help="Start no trial after this time (90s, 30m, 2h).")
 @click.option(

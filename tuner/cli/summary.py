@@ -7,17 +7,10 @@ from typing import Any
 
 import click
 
+from tuner.metrics import METRICS
 from tuner.wording import times
 
 __all__ = ["show_best"]
-
-_TITLES = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro-F1",
-    "weighted_f1": "weighted F1",
-    "mcc": "MCC",
-    "log_loss": "log loss",
-}
 
 
 def show_best(best: Mapping[str, Any]) -> None:
@@ -52,10 +45,10 @@ def _show_test(best: Mapping[str, Any]) -> None:
     """Write the scores on the sealed test, with the interval of the one that was searched for."""
     test, metric = best["test"], best["objective"]["metric"]
     names = dict.fromkeys(("accuracy", "macro_f1", metric))
-    width = 2 + max(len(_TITLES[name]) for name in names)
+    width = 2 + max(len(METRICS[name].title) for name in names)
     click.echo(f"sealed test ({test['n']} rows, read {times(test['reads'])}):")
-    titles = "".join(f"{_TITLES[name]:>{width}}" for name in names)
-    click.echo(f"  {'':<18}{titles}  95 % interval of {_TITLES[metric]}")
+    titles = "".join(f"{METRICS[name].title:>{width}}" for name in names)
+    click.echo(f"  {'':<18}{titles}  95 % interval of {METRICS[metric].title}")
     rows = {"best trial": test} | {
         name: scores["test"] for name, scores in best["baselines"].items()
     }

@@ -17,8 +17,6 @@ from tuner.config.named_files import (
 from tuner.config.running_settings import ExecutionSettings, WorkerSettings
 from tuner.config.search_settings import (
     DEFAULT_SPACE,
-    METRIC_DIRECTIONS,
-    METRIC_RANGES,
     PrunerSettings,
     SamplerSettings,
     SpaceEntry,
@@ -50,8 +48,6 @@ from tuner.nearest import did_you_mean
 __all__ = [
     "DEFAULT_SPACE",
     "FILE_SETTINGS",
-    "METRIC_DIRECTIONS",
-    "METRIC_RANGES",
     "SHIPPED_STOP_WORDS",
     "AugmentationSettings",
     "DataSettings",

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from tuner.config.section import Scalar, Section
+from tuner.metrics import METRICS
 
 __all__ = [
     "DEFAULT_SPACE",
-    "METRIC_DIRECTIONS",
-    "METRIC_RANGES",
     "PrunerSettings",
     "SamplerSettings",
     "SpaceEntry",
     "StudySettings",
 ]
 
-METRIC_DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {
-    "accuracy": "maximize",
-    "macro_f1": "maximize",
-    "weighted_f1": "maximize",
-    "mcc": "maximize",
-    "log_loss": "minimize",
-}
-METRIC_RANGES: dict[str, tuple[float, float]] = {
-    "accuracy": (0.0, 1.0),
-    "macro_f1": (0.0, 1.0),
-    "weighted_f1": (0.0, 1.0),
-    "mcc": (-1.0, 1.0),
-    "log_loss": (0.0, math.inf),
-}
 
-Metric = Literal["accuracy", "macro_f1", "weighted_f1", "mcc", "log_loss"]
+def _known_metric(name: str) -> str:
+    if name not in METRICS:
+        expected = " or ".join(f"'{known}'" for known in METRICS)
+        raise PydanticCustomError(
+            "literal_error", "Input should be {expected}", {"expected": expected}
+        )
+    return name
 
 
 class StudySettings(Section):
@@ -42,8 +33,8 @@ class StudySettings(Section):
 
     name: Annotated[str, Field(pattern=r"^[\w\-.]+$", min_length=1, max_length=200)] = "study"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    metric: Metric = "macro_f1"
-    """Objective; its direction follows from `METRIC_DIRECTIONS`."""
+    metric: Annotated[str, AfterValidator(_known_metric)] = "macro_f1"
+    """Objective, one of `tuner.metrics.METRICS`."""
 
 
 class SamplerSettings(Section):

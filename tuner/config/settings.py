@@ -9,7 +9,6 @@ from pydantic import Field
 from tuner.config.running_settings import ExecutionSettings, WorkerSettings
 from tuner.config.search_settings import (
     DEFAULT_SPACE,
-    METRIC_DIRECTIONS,
     PrunerSettings,
     SamplerSettings,
     SpaceEntry,
@@ -28,6 +27,7 @@ from tuner.config.trial_settings import (
     RegularizationSettings,
     TrainingSettings,
 )
+from tuner.metrics import METRICS
 
 __all__ = ["Settings"]
 
@@ -58,4 +58,4 @@ class Settings(Section):
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
         """Direction of the objective."""
-        return METRIC_DIRECTIONS[self.study.metric]
+        return METRICS[self.study.metric].direction

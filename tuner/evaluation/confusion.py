@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tuner.evaluation.checks import Labels
+from tuner.metrics import count_classes
 
-__all__ = ["by_class", "confusion", "macro_f1", "share"]
+__all__ = ["by_class", "confusion", "share"]
 
 MATRIX_CLASSES_MAX = 100
 PAIRS_MAX = 50
@@ -28,13 +28,13 @@ def by_class(labels: Labels, predicted: Labels, classes: Sequence[str]) -> list[
         None where it has no error.
     """
     n_classes = len(classes)
-    n_given, n_predicted, n_right = _counts(labels, predicted, n_classes)
+    counts = count_classes(labels, predicted, n_classes=n_classes)
     mistaken: dict[int, tuple[int, int]] = {}
     for given, other, n in _error_pairs(labels, predicted, n_classes):
         mistaken.setdefault(given, (other, n))  # pairs come by falling n
     rows = []
     for number, name in enumerate(classes):
-        given, said, right = (int(c[number]) for c in (n_given, n_predicted, n_right))
+        given, said, right = (int(c[number]) for c in (counts.given, counts.said, counts.right))
         error = mistaken.get(number)
         rows.append(
             {
@@ -83,17 +83,6 @@ def confusion(labels: Labels, predicted: Labels, classes: Sequence[str]) -> dict
     }
 
 
-def _counts(
-    labels: Labels, predicted: Labels, n_classes: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Count rows per class: given, predicted, and both."""
-    return (
-        np.bincount(labels, minlength=n_classes),
-        np.bincount(predicted, minlength=n_classes),
-        np.bincount(labels[labels == predicted], minlength=n_classes),
-    )
-
-
 def _error_pairs(labels: Labels, predicted: Labels, n_classes: int) -> list[tuple[int, int, int]]:
     """Give (given, predicted, n) of every error that occurs, commonest first."""
     wrong = labels != predicted
@@ -104,14 +93,6 @@ def _error_pairs(labels: Labels, predicted: Labels, n_classes: int) -> list[tupl
         (int(found[place]) // n_classes, int(found[place]) % n_classes, int(counts[place]))
         for place in order
     ]
-
-
-def macro_f1(labels: Labels, predicted: Labels) -> float:
-    """Average F1 over the classes that occur, as `tuner.training.score` does."""
-    n_classes = int(max(labels.max(), predicted.max())) + 1
-    n_given, n_predicted, n_right = _counts(labels, predicted, n_classes)
-    occurs = n_given + n_predicted > 0
-    return float(np.mean(2 * n_right[occurs] / (n_given + n_predicted)[occurs]))
 
 
 def share(part: int, whole: int) -> float | None:

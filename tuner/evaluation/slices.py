@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from tuner.evaluation.bands import quantile_bands
 from tuner.evaluation.checks import Labels, Probabilities, check_probabilities
-from tuner.evaluation.confusion import by_class, confusion, macro_f1, share
+from tuner.evaluation.confusion import by_class, confusion, share
 from tuner.evaluation.wilson import wilson
+from tuner.metrics import count_classes, macro_f1
 from tuner.records import Document
 
 __all__ = [
@@ -99,14 +100,16 @@ def by_length(labels: Labels, predicted: Labels, texts: Sequence[str]) -> list[d
     lengths = np.array([len(text) for text in texts], np.int64)
     bands = quantile_bands(lengths, LENGTH_BANDS)
     rows = []
+    n_classes = 1 + int(max(labels.max(), predicted.max()))
     for band in range(int(bands.max()) + 1):
         inside = bands == band
+        counts = count_classes(labels[inside], predicted[inside], n_classes=n_classes)
         rows.append(
             {
                 "low": int(lengths[inside].min()),
                 "high": int(lengths[inside].max()),
                 **_accuracy(labels[inside] == predicted[inside]),
-                "macro_f1": macro_f1(labels[inside], predicted[inside]),
+                "macro_f1": float(macro_f1(counts)),
             }
         )
     return rows

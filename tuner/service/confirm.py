@@ -11,9 +11,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from tuner.config import METRIC_DIRECTIONS, METRIC_RANGES, Settings
+from tuner.config import Settings
 from tuner.evaluation import held_out_values, mean_interval, runs_needed
 from tuner.last_resort import in_my_place
+from tuner.metrics import METRICS
 from tuner.persist import disk_errors
 from tuner.records import (
     ConfirmationProgress,
@@ -84,15 +85,15 @@ class Confirmation:
         `mean` and its kin are of `values`, which had no say in the choice of the winner;
         `winner_mean` is the mean of the winner's own runs, by which it was chosen.
         """
-        sign = 1.0 if METRIC_DIRECTIONS[self.metric] == "maximize" else -1.0
+        metric = METRICS[self.metric]
+        sign = 1.0 if metric.direction == "maximize" else -1.0
         values = held_out_values(
             {contender.trial.number: contender.values for contender in self.contenders},
             self.winner.trial.number,
             sign=sign,
         )
         mean = statistics.fmean(values)
-        least, most = METRIC_RANGES[self.metric]
-        interval = mean_interval(values, least=least, most=most)
+        interval = mean_interval(values, least=metric.least, most=metric.most)
         search_value = self.winner.trial.value or 0.0
         return {
             "kind": self.kind,

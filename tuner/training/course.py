@@ -210,7 +210,7 @@ class Course:
         self._best_value = float(about["best_value"])
         self.best_epoch = int(about["best_epoch"])
         if about["best_validation"] is not None:
-            self.best_validation = Scores(**about["best_validation"])
+            self.best_validation = Scores.from_json(about["best_validation"])
         self.history = [dict(row) for row in about["history"]]
         self.seconds |= about["seconds"]
 
@@ -221,7 +221,7 @@ class Course:
             "best_epoch": self.best_epoch,
             "best_validation": None
             if self.best_validation is None
-            else asdict(self.best_validation),
+            else self.best_validation.as_json(),
             "history": list(self.history),
             "seconds": dict(self.seconds),
         }

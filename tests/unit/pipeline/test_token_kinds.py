@@ -49,8 +49,8 @@ def test_word_with_an_ending_that_train_does_not_have_is_known_by_its_stem(pipel
     _, with_pieces = run(pipeline)
     _, without = run(pipeline, ("features.subwords", "none"))
 
-    assert with_pieces.selection.accuracy > 0.95
-    assert without.selection.accuracy < 0.75
+    assert with_pieces.selection.value("accuracy") > 0.95
+    assert without.selection.value("accuracy") < 0.75
 
 
 def test_stored_model_reads_new_texts_as_the_trial_did(pipeline, tmp_path):
@@ -83,7 +83,7 @@ def test_vocabularies_of_a_searched_range_share_programs_and_are_stored_as_they_
 def test_changed_texts_keep_the_pieces_of_their_words(pipeline):
     _, outcome = run(pipeline, ("augmentation.deletion", 0.2), ("augmentation.share", 1.0))
 
-    assert outcome.selection.accuracy > 0.9
+    assert outcome.selection.value("accuracy") > 0.9
 
 
 def test_fold_with_a_smaller_vocabulary_reads_pieces_too(pipeline):
@@ -95,7 +95,7 @@ def test_fold_with_a_smaller_vocabulary_reads_pieces_too(pipeline):
 
     _, outcome = run(pipeline.on(rest))
 
-    assert outcome.selection.accuracy > 0.7
+    assert outcome.selection.value("accuracy") > 0.7
 
 
 def kinds(backbone="linear", subwords="auto", segmenter="words", n_texts=5_000, mean_length=80):

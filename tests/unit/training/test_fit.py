@@ -62,7 +62,7 @@ def test_both_phases_learn_and_report_every_epoch(data):
     assert [step for step, _ in seen] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert outcome.value > 0.9
     assert outcome.best_epoch in range(1, 9)
-    assert outcome.validation.macro_f1 == max(value for _, value in seen)
+    assert outcome.validation.value("macro_f1") == max(value for _, value in seen)
 
 
 def test_same_seeds_give_the_same_weights_bit_for_bit(data):
@@ -118,7 +118,9 @@ def test_trial_of_a_searched_range_equals_one_that_was_compiled_for_its_batch_si
     assert seen_padded == [(epoch, pytest.approx(value, rel=1e-4)) for epoch, value in seen]
     for row, row_padded in zip(exact.history, padded.history, strict=True):
         assert row_padded["loss"] == pytest.approx(row["loss"], rel=1e-4)
-    assert padded.selection.log_loss == pytest.approx(exact.selection.log_loss, rel=1e-4)
+    assert padded.selection.value("log_loss") == pytest.approx(
+        exact.selection.value("log_loss"), rel=1e-4
+    )
 
 
 def test_fold_with_more_words_than_its_study_has_a_layout_of_its_own(data):
@@ -299,7 +301,9 @@ def test_validation_and_selection_texts_are_never_augmented(data):
     augmented, seen_augmented = run(data, replacements=tables, **still, **strongest)
 
     assert seen_augmented == seen
-    assert augmented.selection.log_loss == pytest.approx(plain.selection.log_loss, abs=1e-6)
+    assert augmented.selection.value("log_loss") == pytest.approx(
+        plain.selection.value("log_loss"), abs=1e-6
+    )
     assert augmented.history[0]["loss"] != plain.history[0]["loss"]
 
 
