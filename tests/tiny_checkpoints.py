@@ -51,7 +51,7 @@ def write_xlm_roberta(folder: Path, *, seed: int = 0, n_blocks: int = 2) -> Path
     return _write(folder, about, _tensors(about, seed, prefix="roberta."))
 
 
-def write_albert(folder: Path, *, seed: int = 0, n_blocks: int = 3) -> Path:
+def write_albert(folder: Path, *, seed: int = 0, n_blocks: int = 3, **config) -> Path:
     """An ALBERT whose blocks share their weights, with a SentencePiece model."""
     folder.mkdir(parents=True, exist_ok=True)
     model, n_pieces = _sentencepiece(
@@ -62,7 +62,7 @@ def write_albert(folder: Path, *, seed: int = 0, n_blocks: int = 3) -> Path:
     about = _config("albert", n_pieces, n_blocks, 1e-12) | {
         "embedding_size": 16, "num_hidden_groups": 1, "inner_group_num": 1,
         "hidden_act": "gelu_new", "attention_probs_dropout_prob": 0.0,
-    }  # fmt: skip
+    } | config  # fmt: skip
     return _write(folder, about, _albert_tensors(about, seed))
 
 
@@ -169,7 +169,6 @@ def _tensors(about: dict, seed: int, *, prefix: str) -> dict[str, np.ndarray]:
 
 def _albert_tensors(about: dict, seed: int) -> dict[str, np.ndarray]:
     draw, narrow = _Random(seed), about["embedding_size"]
-    layer = "albert.encoder.albert_layer_groups.0.albert_layers.0."
     tensors = {
         "albert.embeddings.word_embeddings.weight": draw(about["vocab_size"], narrow),
         "albert.embeddings.position_embeddings.weight": draw(POSITIONS, narrow),
@@ -181,20 +180,29 @@ def _albert_tensors(about: dict, seed: int) -> dict[str, np.ndarray]:
         "albert.pooler.weight": draw(WIDTH, WIDTH),
         "albert.pooler.bias": draw(WIDTH),
     }
-    for name, (n_out, n_in) in {
-        "attention.query": (WIDTH, WIDTH),
-        "attention.key": (WIDTH, WIDTH),
-        "attention.value": (WIDTH, WIDTH),
-        "attention.dense": (WIDTH, WIDTH),
-        "ffn": (INNER, WIDTH),
-        "ffn_output": (WIDTH, INNER),
-    }.items():
-        tensors[f"{layer}{name}.weight"] = draw(n_out, n_in)
-        tensors[f"{layer}{name}.bias"] = draw(n_out)
-    for name in ("attention.LayerNorm", "full_layer_layer_norm"):
-        tensors[f"{layer}{name}.weight"] = draw(WIDTH, around=1.0)
-        tensors[f"{layer}{name}.bias"] = draw(WIDTH)
+    for layer in _albert_layers(about):
+        for name, (n_out, n_in) in {
+            "attention.query": (WIDTH, WIDTH),
+            "attention.key": (WIDTH, WIDTH),
+            "attention.value": (WIDTH, WIDTH),
+            "attention.dense": (WIDTH, WIDTH),
+            "ffn": (INNER, WIDTH),
+            "ffn_output": (WIDTH, INNER),
+        }.items():
+            tensors[f"albert.{layer}{name}.weight"] = draw(n_out, n_in)
+            tensors[f"albert.{layer}{name}.bias"] = draw(n_out)
+        for name in ("attention.LayerNorm", "full_layer_layer_norm"):
+            tensors[f"albert.{layer}{name}.weight"] = draw(WIDTH, around=1.0)
+            tensors[f"albert.{layer}{name}.bias"] = draw(WIDTH)
     return tensors
+
+
+def _albert_layers(about: dict) -> list[str]:
+    return [
+        f"encoder.albert_layer_groups.{group}.albert_layers.{inner}."
+        for group in range(about["num_hidden_groups"])
+        for inner in range(about["inner_group_num"])
+    ]
 
 
 # -- the reference ----------------------------------------------------------------------------
@@ -243,13 +251,17 @@ def reference_tokens(folder: Path, ids: np.ndarray) -> np.ndarray:
     )
     if about["model_type"] == "albert":
         x = dense(x, "encoder.embedding_hidden_mapping_in")
-        layer = "encoder.albert_layer_groups.0.albert_layers.0."
-        for _ in range(about["num_hidden_layers"]):
-            names = [f"{layer}attention.{part}" for part in ("query", "key", "value")]
-            x = norm(x + dense(attend(x, names), f"{layer}attention.dense"),
-                     f"{layer}attention.LayerNorm")  # fmt: skip
-            inner = activate(dense(x, f"{layer}ffn"))
-            x = norm(x + dense(inner, f"{layer}ffn_output"), f"{layer}full_layer_layer_norm")
+        n_layers, n_groups = about["num_hidden_layers"], about["num_hidden_groups"]
+        for number in range(n_layers):
+            group = int(number / (n_layers / n_groups))  # transformers, modeling_albert.py
+            for layer in _albert_layers(about):
+                if f"groups.{group}." not in layer:
+                    continue
+                names = [f"{layer}attention.{part}" for part in ("query", "key", "value")]
+                x = norm(x + dense(attend(x, names), f"{layer}attention.dense"),
+                         f"{layer}attention.LayerNorm")  # fmt: skip
+                inner = activate(dense(x, f"{layer}ffn"))
+                x = norm(x + dense(inner, f"{layer}ffn_output"), f"{layer}full_layer_layer_norm")
         return x
     for block in range(about["num_hidden_layers"]):
         layer = f"encoder.layer.{block}."

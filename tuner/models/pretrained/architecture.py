@@ -19,7 +19,7 @@ class Architecture:
     width
         Units of a token between the blocks.
     embedding_width
-        Units of a token's embedding; where it differs from `width`, a projection follows.
+        Units of a token's embedding.
     feed_forward_width
         Units inside a block's second half.
     n_heads
@@ -33,6 +33,8 @@ class Architecture:
         Of the feed-forward half; "gelu" is exact, "gelu_tanh" the approximation by tanh.
     epsilon
         Of all layer normalisations.
+    projects_equal_width
+        Whether a projection follows the embedding though it is as wide as the blocks (ALBERT).
 
     Notes
     -----
@@ -48,6 +50,12 @@ class Architecture:
     groups: tuple[tuple[int, ...], ...]
     activation: Activation
     epsilon: float
+    projects_equal_width: bool = False
+
+    @property
+    def has_projection(self) -> bool:
+        """Whether a projection follows the embedding."""
+        return self.embedding_width != self.width or self.projects_equal_width
 
     @property
     def group_names(self) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ class Checkpoint:
         Sizes.
     read_weights
         Gives all weights but the word embeddings, by name: `embedding/position` (n_positions,
-        embedding_width), `embedding/norm/scale`, `embedding/norm/offset`, where the widths differ
+        embedding_width), `embedding/norm/scale`, `embedding/norm/offset`, where there is one
         `embedding/projection/kernel` and `/bias`, and for each block `block_<b>/attention/kernel`
         (width, 3 * width: query, key, value) and `/bias`, `output/…`, `attention_norm/…`,
         `expand/…`, `contract/…`, `output_norm/…`.
@@ -107,7 +107,10 @@ def content_digest(
     tokenizer
         What decides about the pieces, as JSON values.
     """
-    content = hashlib.sha256(digest([asdict(architecture), list(tokenizer)]).encode())
+    sizes = asdict(architecture)
+    if not architecture.projects_equal_width:
+        del sizes["projects_equal_width"]  # keeps the digests of before there was such a thing
+    content = hashlib.sha256(digest([sizes, list(tokenizer)]).encode())
     for name, array in (("embedding/word", words), *sorted(weights.items())):
         content.update(name.encode())
         content.update(np.ascontiguousarray(array).data)

@@ -143,23 +143,44 @@ def _architecture(config: dict[str, Any], path: Path) -> Architecture:
             f"{path} says {n_heads} and {width}."
         )
     if is_albert:
-        n_groups, inner = size("num_hidden_groups"), size("inner_group_num")
-        groups = tuple(
-            tuple(range(group * inner, (group + 1) * inner)) * (n_blocks // n_groups)
-            for group in range(n_groups)
-        )
+        groups = _shared_groups(n_blocks, size("num_hidden_groups"), size("inner_group_num"), path)
+        embedding_width = size("embedding_size")
     else:
         groups = one_group_a_block(n_blocks)
+        embedding_width = width
     n_positions = size("max_position_embeddings")
     default = "gelu_new" if is_albert else "gelu"
     epsilon = 1e-5 if _is_roberta(config) else 1e-12
     return Architecture(
         width=width,
-        embedding_width=size("embedding_size") if is_albert else width,
+        embedding_width=embedding_width,
         feed_forward_width=size("intermediate_size"),
         n_heads=n_heads,
         n_positions=n_positions - _n_reserved(config, path),
         groups=groups,
         activation=_ACTIVATIONS[config.get("hidden_act", default)],
         epsilon=float(config.get("layer_norm_eps", epsilon)),
+        projects_equal_width=is_albert and embedding_width == width,
+    )
+
+
+def _shared_groups(
+    n_layers: int, n_groups: int, inner: int, path: Path
+) -> tuple[tuple[int, ...], ...]:
+    """Say which blocks each group of an ALBERT runs, in the order of its layers.
+
+    Layer i is group int(i / (layers / groups)), as in transformers' AlbertTransformer.
+
+    >>> _shared_groups(3, 2, 1, Path("config.json"))
+    ((0, 0), (1,))
+    """
+    if n_groups > n_layers:
+        raise ConfigError(
+            "model.checkpoint: num_hidden_groups must be at most num_hidden_layers, since each "
+            f"layer is of one group; {path} says {n_groups} and {n_layers}."
+        )
+    group_of = [int(layer / (n_layers / n_groups)) for layer in range(n_layers)]
+    return tuple(
+        tuple(range(group * inner, (group + 1) * inner)) * group_of.count(group)
+        for group in range(n_groups)
     )

@@ -129,6 +129,7 @@ def _architecture(backbone: Any, family: str, named: str) -> Architecture:
         groups=groups,
         activation="gelu_tanh" if is_bert_like else "gelu",
         epsilon=1e-12 if is_bert_like else 1e-5,
+        projects_equal_width=family == "AlbertBackbone" and embedding_width == backbone.hidden_dim,
     )
 
 

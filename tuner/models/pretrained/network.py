@@ -260,7 +260,7 @@ def _shapes(architecture: Architecture) -> list[tuple[str, tuple[int, ...], int]
         ("embedding/norm/scale", (embedded,), 0),
         ("embedding/norm/offset", (embedded,), 0),
     ]
-    if embedded != width:
+    if architecture.has_projection:
         shapes += [
             ("embedding/projection/kernel", (embedded, width), 0),
             ("embedding/projection/bias", (width,), 0),

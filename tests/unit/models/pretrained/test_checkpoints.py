@@ -16,6 +16,7 @@ from tests.conftest import environment
 from tests.tiny_checkpoints import (
     FAMILIES,
     SENTENCES,
+    WIDTH,
     WORDS,
     reference_tokens,
     write_bert,
@@ -60,6 +61,29 @@ def test_output_of_a_hugging_face_folder_is_that_of_the_reference(family, tmp_pa
 
     for ids, tokens in zip(rows, found, strict=True):
         np.testing.assert_allclose(tokens, reference_tokens(folder, ids), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"embedding_size": WIDTH},  # is projected all the same
+        {"num_hidden_groups": 2},  # which does not divide the three layers
+        {"num_hidden_groups": 3, "inner_group_num": 2},
+    ],
+)
+def test_output_of_an_albert_of_unusual_sizes_is_that_of_the_reference(sizes, tmp_path):
+    folder = FAMILIES["albert"](tmp_path / "albert", n_blocks=3, **sizes)
+
+    rows, found = tokens_of(open_checkpoint(pretrained(folder)), SENTENCES, padding=3)
+
+    for ids, tokens in zip(rows, found, strict=True):
+        np.testing.assert_allclose(tokens, reference_tokens(folder, ids), atol=1e-4)
+
+
+def test_an_albert_with_more_groups_than_layers_is_refused(tmp_path):
+    folder = FAMILIES["albert"](tmp_path / "albert", n_blocks=2, num_hidden_groups=3)
+
+    assert "num_hidden_groups must be at most num_hidden_layers" in refusal(pretrained(folder))
 
 
 def test_output_of_a_keras_hub_preset_is_that_of_keras_hub(tmp_path):
