@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes as _ml_dtypes  # noqa: F401 - teaches NumPy bfloat16
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open

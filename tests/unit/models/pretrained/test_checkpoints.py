@@ -198,6 +198,37 @@ def test_a_folder_of_another_task_is_read_by_what_it_has_of_the_encoder(family, 
     assert found[0].digest == found[1].digest
 
 
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_weights_of_half_precision_are_widened(kind, tmp_path):
+    """In a process of its own: here something else may have taught NumPy what bfloat16 is."""
+    import ml_dtypes
+
+    half = np.dtype(getattr(ml_dtypes, kind, kind))
+    folder = rewritten(
+        write_bert(tmp_path / kind),
+        lambda tensors: {name: values.astype(half) for name, values in tensors.items()},
+    )
+    widened = rewritten(
+        write_bert(tmp_path / "float32"),
+        lambda tensors: {
+            name: values.astype(half).astype(np.float32) for name, values in tensors.items()
+        },
+    )
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from tuner.models.pretrained.hugging_face import read_hugging_face\n"
+        "print(read_hugging_face(Path(sys.argv[1]), 'bert').digest)\n"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], check=True, capture_output=True,
+        env=environment(), text=True,
+    ).stdout  # fmt: skip
+
+    assert said.strip() == open_checkpoint(pretrained(widened)).digest
+
+
 @pytest.mark.parametrize("said", [None, '{"init_inputs": []}', '{"tokenizer_class": null}'])
 def test_word_pieces_fold_case_where_the_folder_says_nothing(said, tmp_path):
     """As the Chinese BERTs of HFL do."""
