@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tuner.training.encoder.gradients import WORDS
@@ -20,6 +21,9 @@ CLIP_NORM = 1.0  # of all gradients together; Devlin et al. 2019, optimization.p
 class EncoderAdam:
     """Adam in place, moments kept for the trained groups alone.
 
+    Each layer group counts its own steps, so that the first ones of a group that opens later are
+    corrected for moments that begin at 0.
+
     L1 and L2 act on kernels and on the rows of the embeddings that a batch touches; L2-SP on the
     encoder's kernels: l2_sp * sum (w - w_checkpoint)**2 (Li et al. 2018, arXiv:1802.01483,
     equation 3).
@@ -28,7 +32,7 @@ class EncoderAdam:
     def __init__(self) -> None:
         self._moments: dict[str, tuple[Any, Any]] = {}
         self._anchors: dict[str, Any] = {}
-        self._step = tf.Variable(0.0, trainable=False)
+        self._steps = np.zeros(0)  # taken so far, by layer group
 
     def prepare(
         self, variables: Mapping[str, tuple[Any, int]], anchors: Mapping[str, Any]
@@ -42,7 +46,7 @@ class EncoderAdam:
         anchors
             Weights that L2-SP draws to, by name.
         """
-        self._step.assign(0.0)
+        self._steps = np.zeros(1 + max((group for _, group in variables.values()), default=-1))
         for name in set(self._moments) - set(variables):
             del self._moments[name]
         for name, (variable, _) in variables.items():
@@ -60,15 +64,15 @@ class EncoderAdam:
         }
 
     def moments(self) -> dict[str, Any]:
-        """Copy moments and step out, by the name of their weight."""
-        found = {STEP: self._step.numpy()}
+        """Copy moments out by the name of their weight, and the steps of each group."""
+        found: dict[str, Any] = {STEP: self._steps.copy()}
         for name, (first, second) in self._moments.items():
             found |= {f"{name}/first": first.numpy(), f"{name}/second": second.numpy()}
         return found
 
     def load(self, moments: Mapping[str, Any]) -> None:
-        """Set in place what `moments` gave."""
-        self._step.assign(moments[STEP])
+        """Set in place what `moments` gave; a single count, of before, is that of all groups."""
+        self._steps[:] = moments[STEP]
         for name, (first, second) in self._moments.items():
             first.assign(moments[f"{name}/first"])
             second.assign(moments[f"{name}/second"])
@@ -92,11 +96,12 @@ class EncoderAdam:
         rates
             Learning rate per layer group, (n_groups,).
         """
-        step = float(self._step.assign_add(1.0).numpy())
+        self._steps[sorted({variables[name][1] for name in gradients})] += 1.0
         clipped, _ = tf.clip_by_global_norm(list(gradients.values()), CLIP_NORM)
         for name, gradient in zip(gradients, clipped, strict=True):
             variable, group = variables[name]
             first, second = self._moments[name]
+            step = float(self._steps[group])
             is_embedding = name in EMBEDDINGS
             if (l1 or l2) and (is_embedding or name.endswith("/kernel")):
                 penalty = l1 * tf.sign(variable) + 2.0 * l2 * variable

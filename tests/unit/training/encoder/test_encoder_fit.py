@@ -384,6 +384,50 @@ def test_steps_equal_those_of_keras():
     np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-6)
 
 
+def adam_in_numpy(weights, gradients, *, rate):
+    """Kingma and Ba 2015, algorithm 1."""
+    first = second = np.zeros_like(weights)
+    for step, gradient in enumerate(gradients, start=1):
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        corrected = second / (1 - 0.999**step)
+        weights = weights - rate * first / (1 - 0.9**step) / (np.sqrt(corrected) + 1e-7)
+    return weights
+
+
+def test_a_group_that_opens_later_begins_as_one_that_opened_first():
+    generator = np.random.default_rng(0)
+    start = generator.normal(size=(2, 3))
+    gradients = 0.1 * generator.normal(size=(60, 2, 3))
+    head, block = (tf.Variable(start, dtype=tf.float32) for _ in range(2))
+    variables = {"head/logits/kernel": (head, 1), "block_0/output/kernel": (block, 0)}
+    adam = EncoderAdam()
+    adam.prepare(variables, {})
+    for number, gradient in enumerate(gradients):
+        names = list(variables)[: 2 if number >= 50 else 1]
+        adam.apply(
+            variables, {name: tf.constant(gradient, tf.float32) for name in names},
+            rates=np.array([0.01, 0.01], np.float32), l1=0.0, l2=0.0, l2_sp=0.0,
+        )  # fmt: skip
+
+    np.testing.assert_allclose(head, adam_in_numpy(start, gradients, rate=0.01), atol=1e-5)
+    np.testing.assert_allclose(block, adam_in_numpy(start, gradients[50:], rate=0.01), atol=1e-5)
+
+
+def test_a_state_of_before_groups_counted_their_own_steps_is_taken(bert):
+    wanted = settings(bert, frozen_depth=1)
+    through, seen = Kept(), []
+    run(wanted, checkpoint=through, reported=seen)
+    state = through.saved[3]
+    older = replace(state, arrays=dict(state.arrays) | {"adam/step": np.float32(2.0)})
+    assert state.arrays["adam/step"].tolist() == [0.0, 2.0, 2.0, 2.0, 2.0]
+    seen_again = []
+
+    run(wanted, checkpoint=Kept(older), reported=seen_again)
+
+    assert seen_again == seen[3:]
+
+
 def test_probabilities_of_a_text_do_not_depend_on_its_company(bert):
     wanted = settings(bert, frozen_depth=1)
     outcome = run(wanted)
