@@ -5,7 +5,8 @@
 Both get the same train, validation and selection rows. The rival searches n-grams, counts and cost
 by successive halving over the rows, 3-fold, on train and validation together; tuner searches with
 its defaults for as long as is asked. Compared on the selection rows, which neither has fitted; the
-sealed test stays closed. The curve says which is ahead after how many seconds.
+sealed test stays closed. The curve says which is ahead after how many seconds. Each
+of tuner's searches has a process of its own, so that it compiles in every seed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from scipy.stats import loguniform
-from side_by_side import Bench, Lines, TunerLoop, machine, open_bench
+from side_by_side import Bench, Lines, TunerLoop, in_a_new_process, machine, open_bench
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes the next import work
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import f1_score
@@ -58,6 +59,21 @@ def rival(bench: Bench, *, seed: int) -> dict[str, Any]:
     return {"who": "halving", "seconds": round(seconds, 1), "selection": round(float(value), 4)}
 
 
+def own(study: str, folder: Path, seed: int, seconds: float) -> list[list[float]]:
+    """Search with tuner's defaults; give the best value on selection after each trial."""
+    bench = open_bench(study, folder, [("study.seed", seed)])
+    name = f"halving-{study}-{seed}"
+    shutil.rmtree(folder / name, ignore_errors=True)
+    loop = TunerLoop(bench, folder / name, name)
+    curve, started = [], time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        loop.run_one()
+        best = loop.search.best()
+        if best is not None:
+            curve.append([round(time.perf_counter() - started, 1), round(best.value or 0, 4)])
+    return curve
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", default="quickstart")
@@ -73,15 +89,7 @@ def main() -> None:
         bench = open_bench(arguments.study, folder, [("study.seed", seed)])
         if not lines.having(study=arguments.study, seed=seed, who="halving"):
             lines.add({"study": arguments.study, "seed": seed, **rival(bench, seed=seed)})
-        name = f"halving-{arguments.study}-{seed}"
-        shutil.rmtree(folder / name, ignore_errors=True)
-        loop = TunerLoop(bench, folder / name, name)
-        curve, started = [], time.perf_counter()
-        while time.perf_counter() - started < 60 * arguments.minutes:
-            loop.run_one()
-            best = loop.search.best()
-            if best is not None:
-                curve.append([round(time.perf_counter() - started, 1), round(best.value or 0, 4)])
+        curve = in_a_new_process(own, arguments.study, folder, seed, 60 * arguments.minutes)
         lines.add(
             {"study": arguments.study, "seed": seed, "who": "tuner", "seconds": curve[-1][0],
              "selection": curve[-1][1], "trials": len(curve), "curve": curve,

@@ -6,10 +6,12 @@ both alike. Results are JSON lines, one a measurement; a run that was cut off go
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,8 +28,13 @@ from tuner.search import Search
 from tuner.service.collect import read_sources, split_sources
 from tuner.service.results import Results
 
-QUIET = {"training.patience": 99, "pruner.name": "none", "sampler.name": "random"}
-"""Every trial runs all its epochs in both contestants, so that equal work is compared."""
+QUIET = {
+    "training.patience": 99,
+    "training.steps_per_epoch_min": 1,
+    "pruner.name": "none",
+    "sampler.name": "random",
+}
+"""Every trial runs all its epochs, each once over train, in both contestants: equal work."""
 
 
 def machine() -> dict[str, Any]:
@@ -53,6 +60,13 @@ class Lines(JsonLines):
         """Keep a summary with the machine, unless the same one stands already."""
         if not self.having(**summary):
             self.add({**summary, "machine": machine()})
+
+
+def in_a_new_process(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Call a function of a script where nothing is loaded or compiled yet."""
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawned) as pool:
+        return pool.submit(function, *arguments, **named).result()
 
 
 def median(values: Iterable[float]) -> float:
