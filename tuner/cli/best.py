@@ -13,7 +13,11 @@ __all__ = ["best"]
 
 
 @click.command()
-@click.option("--study-name", metavar="NAME", help="[default: the study improved last]")
+@click.option(
+    "--study-name",
+    metavar="NAME",
+    help="Whose results to read.  [default: the study improved last]",
+)
 @output_option
 @click.option("--json", "as_json", is_flag=True, help="The whole best_params.json on stdout.")
 def best(*, study_name: str | None, output: Path, as_json: bool) -> None:

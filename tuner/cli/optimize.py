@@ -40,12 +40,22 @@ __all__ = ["optimize"]
 @data_options
 @trials_option
 @study_name_option
-@click.option("--sampler", metavar="NAME", help="tpe, random, qmc, cmaes, gp or grid.")
-@click.option("--pruner", metavar="NAME", help="predictive, median, asha, hyperband or none.")
+@click.option(
+    "--sampler", metavar="NAME", help="tpe (the default), random, qmc, cmaes, gp or grid."
+)
+@click.option(
+    "--pruner",
+    metavar="NAME",
+    help="predictive (the default), median, asha, hyperband or none.",
+)
 @click.option(
     "--metric", metavar="NAME", help=f"Objective: {', '.join(METRICS)}.  [default: macro_f1]"
 )
-@click.option("--timeout", type=Duration(), help="Start no trial after this time (90s, 30m, 2h).")
+@click.option(
+    "--timeout",
+    type=Duration(),
+    help="Start no trial after this time (90s, 30m, 2h); confirmation and sealed test follow.",
+)
 @click.option(
     "--budget",
     type=Duration(),
@@ -89,9 +99,13 @@ __all__ = ["optimize"]
 )
 @threads_option
 @isolation_options
-@click.option("--seed", type=click.IntRange(min=0), help="Study seed.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Epochs of phase one.")
-@click.option("--fine-tune-epochs", type=click.IntRange(min=0), help="Epochs of phase two.")
+@click.option("--seed", type=click.IntRange(min=0), help="Study seed.  [default: 0]")
+@click.option("--epochs", type=click.IntRange(min=1), help="Epochs of phase one.  [default: 5]")
+@click.option(
+    "--fine-tune-epochs",
+    type=click.IntRange(min=0),
+    help="Epochs of phase two.  [default: 3]",
+)
 @output_option
 @storage_option
 @storage_wait_option

@@ -56,8 +56,9 @@ _DATA = (
         "assignments",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Any setting by its dotted name, such as model.backbone=textcnn; a searched "
-        "one is fixed. space.KEY={low=…,high=…} or off changes the space.",
+        help="Any setting by its dotted name, such as model.backbone=textcnn; it is not searched "
+        "then. 'space.KEY={low=…,high=…}', 'space.KEY={choices=[…]}' (in quotes) or "
+        "space.KEY=off changes the space. All of them: docs/settings.md.",
     ),
 )
 
@@ -124,7 +125,7 @@ threads_option = click.option(
     type=click.IntRange(min=1),
     expose_value=False,
     callback=_take_threads,
-    help="Threads to compute with, divided between --workers.  [default: all cores]",
+    help="Threads to compute with; the --workers of a command divide them.  [default: all cores]",
 )
 
 

@@ -35,7 +35,11 @@ __all__ = ["predict"]
     metavar="FOLDER",
     help="Model folder.  [default: best_model of the study]",
 )
-@click.option("--study-name", metavar="NAME", help="[default: the study improved last]")
+@click.option(
+    "--study-name",
+    metavar="NAME",
+    help="Whose results to read.  [default: the study improved last]",
+)
 @output_option
 @click.option(
     "--json",

@@ -29,8 +29,20 @@ __all__ = ["pretrain"]
 @click.option(
     "--text", multiple=True, metavar="COLUMN", help="Text column of a table; several are joined."
 )
-@click.option("--layers", type=click.IntRange(2, 6), default=4, show_default=True)
-@click.option("--width", type=click.IntRange(16, 1024), default=256, show_default=True)
+@click.option(
+    "--layers",
+    type=click.IntRange(2, 6),
+    default=4,
+    show_default=True,
+    help="Transformer blocks.",
+)
+@click.option(
+    "--width",
+    type=click.IntRange(16, 1024),
+    default=256,
+    show_default=True,
+    help="Numbers that a piece becomes in each block.",
+)
 @click.option(
     "--heads",
     type=click.IntRange(1, 16),
@@ -50,21 +62,40 @@ __all__ = ["pretrain"]
     show_default=True,
     help="Pieces at most: Han characters, and what other words are made of.",
 )
-@click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Passes over the corpus.",
+)
 @click.option("--steps", type=click.IntRange(1), help="Steps, in place of --epochs.")
-@click.option("--batch-size", type=click.IntRange(1, 4096), default=32, show_default=True)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 4096),
+    default=32,
+    show_default=True,
+    help="Sequences a step.",
+)
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0.0, 1.0, min_open=True),
     default=1e-3,
     show_default=True,
+    help="Highest rate, after the warm-up.",
 )
 @click.option(
     "--minutes",
     type=click.FloatRange(0.0, min_open=True),
     help="End the training after so long, over all its runs, and write what there is.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Of weights, order and hidden words.",
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def pretrain(*, corpus: str, output: Path, as_json: bool, **options: Any) -> int:
     """Train a small encoder on texts without labels: words are hidden and guessed.

@@ -76,7 +76,7 @@ def storage() -> None:
 @storage_option
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def check(*, fix: bool, output: Path, storage: str | None, as_json: bool) -> int:
-    """Find orphaned trials, duplicates, wrong totals, missing weights; 1 if any is left.
+    """Find orphaned trials, duplicates, wrong totals, missing weights; exit code 1 if any is left.
 
     Example: tuner storage check --fix
     """
