@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
+import tempfile
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +35,15 @@ def take_memory():
     hoard = [bytearray(b"x" * 50_000_000) for _ in range(100)]
     time.sleep(60)
     del hoard
+
+
+def map_a_file():
+    """Read 600 MB of a file that is mapped, as the activations in the cache are."""
+    with tempfile.TemporaryFile() as file:
+        file.truncate(600_000_000)
+        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+            assert not any(mapped[::4_096])
+            time.sleep(1)  # ten looks of the guard
 
 
 def hang():

@@ -35,7 +35,7 @@ class ExecutionSettings(Section):
     trial_seconds: Annotated[float, Field(gt=0.0)] | None = None
     """Time of one attempt at a trial, compilation included; one that takes longer has failed."""
     trial_memory_gb: Annotated[float, Field(gt=0.0)] | None = None
-    """Resident memory of the child in 10^9 bytes, libraries and data included."""
+    """Memory of the child in 10^9 bytes; not what it maps from files, the cache and libraries."""
 
     @model_validator(mode="after")
     def _guard_what_is_limited(self) -> ExecutionSettings:

@@ -146,8 +146,8 @@ class Guard:
         if limit is not None and child.memory_gb() > limit:
             self._end_child()
             raise ConfigError(
-                "execution.trial_memory_gb must leave room for libraries and data, which take "
-                f"more than that before the first trial; got {limit:g}."
+                "execution.trial_memory_gb must leave room for what a process takes before its "
+                f"first trial, which is more than that; got {limit:g}."
             )
 
     def _check_limits(self, child: ChildProcess, seconds: float) -> None:

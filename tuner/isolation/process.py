@@ -70,9 +70,15 @@ class ChildProcess:
             raise ChildDied(self._ending()) from error
 
     def memory_gb(self) -> float:
-        """Give its resident memory in 10^9 bytes; 0 when it is gone."""
+        """Give the resident memory of its own in 10^9 bytes; 0 when it is gone.
+
+        Pages of files that it maps, such as the cache's activations and libraries, are not its
+        own: the kernel takes them back when memory is short. Where the system does not tell them
+        apart (all but Linux) they count.
+        """
         try:
-            return float(self._statistics.memory_info().rss) / 1e9
+            taken = self._statistics.memory_info()
+            return float(taken.rss - getattr(taken, "shared", 0)) / 1e9
         except psutil.NoSuchProcess:
             return 0.0
 

@@ -69,6 +69,12 @@ def test_death_of_the_child_is_told_with_its_cause_and_epoch(deed, words):
         assert run_alone(guard, Harm(deed, epoch=99)).best_epoch == 4
 
 
+def test_pages_of_a_mapped_file_are_not_the_childs_memory():
+    limits = ExecutionSettings(isolate=True, trial_memory_gb=0.5)
+    with Guard(limits) as guard:
+        assert run_alone(guard, Harm(faults.map_a_file)).best_epoch == 4
+
+
 def test_child_that_takes_more_memory_than_it_may_is_ended():
     limits = ExecutionSettings(isolate=True, trial_memory_gb=1.0)
     with (
