@@ -11,6 +11,7 @@ from tuner.models.pretrained.architecture import Activation, Architecture, one_g
 from tuner.models.pretrained.checkpoint import Checkpoint, content_digest
 from tuner.models.pretrained.hugging_face_pieces import open_tokenizer
 from tuner.models.pretrained.hugging_face_weights import read_weights
+from tuner.models.pretrained.lfs_pointer import refuse_lfs_pointer
 
 __all__ = ["is_keras_hub_preset", "read_hugging_face"]
 
@@ -75,6 +76,7 @@ def is_keras_hub_preset(folder: Path) -> bool:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    refuse_lfs_pointer(path)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

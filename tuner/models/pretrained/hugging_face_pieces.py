@@ -15,6 +15,7 @@ from tokenizers import ByteLevelBPETokenizer, Tokenizer
 from tokenizers.implementations import BertWordPieceTokenizer
 
 from tuner.errors import ConfigError
+from tuner.models.pretrained.lfs_pointer import refuse_lfs_pointer
 
 __all__ = ["FolderTokenizer", "open_tokenizer"]
 
@@ -24,6 +25,7 @@ _SENTENCE_PIECE = {
     "sentencepiece.bpe.model": "XLMRobertaTokenizer",
     "spiece.model": "AlbertTokenizer",
 }
+_FILES = ("vocab.txt", "vocab.json", "merges.txt", *_SENTENCE_PIECE, "tokenizer.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ def open_tokenizer(folder: Path) -> FolderTokenizer:
     ConfigError
         If there is none, or it cannot be read.
     """
+    for name in _FILES:
+        refuse_lfs_pointer(folder / name)
     if (folder / "vocab.txt").is_file():
         return _word_pieces(folder / "vocab.txt", _tokenizer_config(folder))
     if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
@@ -134,15 +138,18 @@ def _byte_pairs(vocabulary_path: Path, merges_path: Path) -> FolderTokenizer:
 
 def _sentence_pieces(path: Path, kind: str, config: Mapping[str, Any]) -> FolderTokenizer:
     # Here, since it loads TensorFlow, which the other tokenizers do without.
-    from tuner.models.pretrained.keras_hub_source import keras_hub, keras_hub_pieces
+    from tuner.models.pretrained.keras_hub_source import OpError, keras_hub, keras_hub_pieces
 
     try:
         content = path.read_bytes()
         tokenizer = getattr(keras_hub.models, kind)(proto=content)
         n_pieces = int(tokenizer.vocabulary_size())
+    except OpError as error:  # says where in the C++ it came up
+        raise ConfigError(
+            f"model.checkpoint: {path} is no whole SentencePiece model; fetch it once more."
+        ) from error
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         raise _unreadable(path, error) from error
-
     about: list[Any] = [kind, hashlib.sha256(content).hexdigest()]
     tokenize = partial(keras_hub_pieces, tokenizer)
     if kind == "AlbertTokenizer":

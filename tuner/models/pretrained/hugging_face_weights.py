@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from tuner.errors import ConfigError
 from tuner.models.pretrained.architecture import Architecture
 from tuner.models.pretrained.checkpoint import Weights
+from tuner.models.pretrained.lfs_pointer import refuse_lfs_pointer
 
 __all__ = ["read_weights"]
 
@@ -111,6 +112,7 @@ class _Tensors:
         self._folder = folder
         self._files: dict[str, tuple[Path, Any]] = {}
         for path in _weight_files(folder):
+            refuse_lfs_pointer(path)
             try:
                 tensors = opened.enter_context(safe_open(path, framework="np"))
                 self._files |= dict.fromkeys(tensors.keys(), (path, tensors))

@@ -15,13 +15,16 @@ from tuner.errors import ConfigError
 from tuner.models import runtime as _runtime  # noqa: F401 - before Keras is loaded
 from tuner.models.pretrained.architecture import Architecture
 from tuner.models.pretrained.checkpoint import Checkpoint, Weights, content_digest
+from tuner.models.pretrained.lfs_pointer import refuse_lfs_pointer
 from tuner.nearest import did_you_mean
 
 import keras_hub  # isort: skip - after the runtime
+from tensorflow.errors import OpError  # isort: skip - after the runtime
 
-__all__ = ["keras_hub", "keras_hub_pieces", "read_keras_hub"]
+__all__ = ["OpError", "keras_hub", "keras_hub_pieces", "read_keras_hub"]
 
 _FAMILIES = ("AlbertBackbone", "BertBackbone", "RobertaBackbone", "XLMRobertaBackbone")
+_UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, OpError)
 
 
 def read_keras_hub(named: str) -> Checkpoint:
@@ -64,9 +67,11 @@ def read_keras_hub(named: str) -> Checkpoint:
 
 def _load(folder: Path, named: str) -> tuple[Any, Any]:
     if folder.is_dir():
+        for path in sorted(folder.rglob("*")):
+            refuse_lfs_pointer(path)
         try:
             return _from_preset(str(folder))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        except (*_UNREADABLE, TypeError, AttributeError) as error:
             raise ConfigError(
                 f"model.checkpoint: the folder {named!r} cannot be read as a preset of KerasHub; "
                 "it needs config.json, model.weights.h5, tokenizer.json and assets/: "
@@ -80,7 +85,7 @@ def _load(folder: Path, named: str) -> tuple[Any, Any]:
         )
     try:
         return _from_preset(named)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise ConfigError(
             f"model.checkpoint: the preset {named!r} is not on this disk and cannot be fetched "
             f"({type(error).__name__}); where there is no network, put its folder (config.json, "

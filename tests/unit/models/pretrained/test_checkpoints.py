@@ -428,6 +428,46 @@ def test_a_damaged_folder_says_what_is_wrong_with_it(damage, said, tmp_path):
     assert said in refusal(pretrained(folder))
 
 
+LFS_POINTER = (
+    b"version https://git-lfs.github.com/spec/v1\n"
+    b"oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("family", "file"),
+    [
+        ("bert", "vocab.txt"),
+        ("bert", "model.safetensors"),
+        ("roberta", "merges.txt"),
+        ("xlm_roberta", "sentencepiece.bpe.model"),
+        ("albert", "spiece.model"),
+    ],
+)
+def test_a_file_that_git_lfs_has_not_brought_is_named_with_the_command(family, file, tmp_path):
+    folder = FAMILIES[family](tmp_path / family)
+    (folder / file).write_bytes(LFS_POINTER)
+
+    assert f"{folder / file} is a Git LFS pointer" in refusal(pretrained(folder))
+    assert "`git lfs pull`" in refusal(pretrained(folder))
+
+
+def test_a_preset_of_keras_hub_that_git_lfs_has_not_brought_says_so(tmp_path):
+    folder = write_keras_hub_preset(tmp_path / "preset")
+    (folder / "model.weights.h5").write_bytes(LFS_POINTER)
+
+    assert "model.weights.h5 is a Git LFS pointer" in refusal(pretrained(folder))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_sentence_piece_model_that_is_cut_short_is_refused(share, tmp_path):
+    folder = FAMILIES["albert"](tmp_path / "albert")
+    path = folder / "spiece.model"
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+
+    assert f"{path} is no whole SentencePiece model" in refusal(pretrained(folder))
+
+
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):
     from tuner.models.pretrained import sources
 
