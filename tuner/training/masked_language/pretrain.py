@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from tuner.errors import ConfigError, Interrupted
 from tuner.models.pretrained.architecture import Architecture
 from tuner.records import StopRequested
 from tuner.training.encoder.schedule import rate_factor
+from tuner.training.masked_language.masking import MaskedBatch
 from tuner.training.masked_language.program import MaskedLanguageProgram
 from tuner.training.masked_language.sequences import Sequences, Turn
 
@@ -90,7 +91,8 @@ def pretrain(
     Parameters
     ----------
     train, held_out
-        Sequences of one vocabulary; of the held-out ones always the same words are hidden.
+        Sequences of one vocabulary; of the held-out ones always the same words are hidden, and
+        each counts once.
     seeds
         Of weights, order and hidden words. The same seeds, threads and data give the same
         weights, stopped in between or not, unless `budget.minutes` bounds it.
@@ -127,16 +129,7 @@ class _Run:
         self._program = MaskedLanguageProgram(
             architecture, vocabulary_size=train.vocabulary_size, seed=weights_seed
         )
-        self._held_out = [
-            held_out.masked(rows, turn.length, np.random.default_rng([self._mask_seed, 1, place]))
-            for place, turn in enumerate(
-                held_out.turns(
-                    batch_size=min(budget.batch_size, len(held_out)),
-                    generator=np.random.default_rng([self._order_seed, 1]),
-                )
-            )
-            for rows in turn.rows
-        ]
+        self._held_out = self._masked_once(held_out)
         self._epoch, self._turns = 0, self._turns_of(0)
         n_per_epoch = sum(len(turn.rows) for turn in self._turns)
         self._n_per_epoch = n_per_epoch
@@ -146,6 +139,27 @@ class _Run:
         self._pace: dict[int, float] = {}  # seconds a step, by length
         self._evaluations: list[Evaluation] = []
         self._resume()
+
+    def _masked_once(self, held_out: Sequences) -> list[MaskedBatch]:
+        """Hide words of all held-out sequences; those that fill a batch up are not guessed."""
+        batches = []
+        seen: set[int] = set()
+        turns = held_out.turns(
+            batch_size=min(self._budget.batch_size, len(held_out)),
+            generator=np.random.default_rng([self._order_seed, 1]),
+        )
+        for place, turn in enumerate(turns):
+            for rows in turn.rows:
+                generator = np.random.default_rng([self._mask_seed, 1, place])
+                batch = held_out.masked(rows, turn.length, generator)
+                is_new = np.zeros(len(rows), np.float32)
+                for number, row in enumerate(rows.tolist()):
+                    is_new[number] = row not in seen
+                    seen.add(row)
+                batches.append(
+                    replace(batch, counts=batch.counts * is_new[batch.places // turn.length])
+                )
+        return batches
 
     def to_end(self, stop_requested: StopRequested) -> Pretrained:
         saved = time.monotonic()

@@ -69,7 +69,8 @@ class Sequences:
     def turns(self, *, batch_size: int, generator: np.random.Generator) -> list[Turn]:
         """Shuffle all sequences into batches of like length.
 
-        The last batch of a length is filled up with sequences of that length which come twice.
+        The last batch of a length is filled up with sequences of that length which come again, so
+        those of a rare length are seen more often.
         """
         padded = self.padded_lengths()
         turns = []

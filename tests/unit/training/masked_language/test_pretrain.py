@@ -14,6 +14,7 @@ from tuner.training.masked_language import (
     bert_architecture,
     pretrain,
 )
+from tuner.training.masked_language.program import MaskedLanguageProgram
 
 
 class Kept:
@@ -72,6 +73,26 @@ def test_hidden_pieces_of_texts_that_were_held_out_are_guessed_better():
     assert found[-1].step == 50 * 14  # 200 texts in batches of 16, by length
     assert found[-1].loss < 0.5 * found[0].loss
     assert found[-1].accuracy > 0.5
+
+
+@pytest.mark.parametrize("batch_size", [3, 8, 16])
+def test_each_held_out_text_counts_once_whatever_the_batches(batch_size, monkeypatch):
+    held_out, guesses = sequences(20, seed=1), []
+    evaluate = MaskedLanguageProgram.evaluate
+
+    def watched(program, batch):
+        guesses.append(evaluate(program, batch)[2])
+        return evaluate(program, batch)
+
+    monkeypatch.setattr(MaskedLanguageProgram, "evaluate", watched)
+    pretrain(
+        sequences(200), held_out, ARCHITECTURE, Budget(1, 1, None, batch_size, 0.01),
+        seeds=(1, 2, 3), memory=Kept(), watch=lambda *_: None, stop_requested=lambda: None,
+    )  # fmt: skip
+
+    n_words = held_out.lengths - 2  # each piece is a word; of each text 15 %, one at least
+    a_look = np.maximum(1, np.rint(0.15 * n_words)).sum()
+    assert sum(guesses) == 2 * a_look  # before the first step and after the last
 
 
 def test_stopped_and_gone_on_gives_the_weights_of_a_run_in_one_go():
