@@ -54,13 +54,25 @@ class Pretraining:
 
 
 def _corpus_digest(corpus: str) -> str:
-    """Identify a corpus: a file by its content, a folder or a database by its name."""
+    """Identify a corpus: a file by its content, a folder by its files', a database by its URL."""
     path = Path(corpus)
-    if "://" in corpus or path.is_dir():
+    if "://" in corpus:
         return digest(corpus)
     try:
-        return file_digest(path)
+        return _folder_digest(path) if path.is_dir() else file_digest(path)
     except FileNotFoundError as error:
         raise DataError(f"{corpus}: no such file.") from error
     except OSError as error:
         raise DataError(f"{corpus}: cannot be read: {error.strerror}.") from error
+
+
+def _folder_digest(folder: Path) -> str:
+    """Digest names and contents of all files that are not hidden."""
+    files = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    return digest(
+        [
+            [name.as_posix(), file_digest(path)]
+            for name, path in sorted(files.items())
+            if not any(part.startswith(".") for part in name.parts)
+        ]
+    )
