@@ -32,6 +32,8 @@ _PARTS = ("train", "validation", "selection")
 _KEPT_IN_MEMORY = 3
 _SIZES = frozenset(
     {
+        "features.ngrams",
+        "features.subwords",
         "features.vocabulary_size",
         "features.min_count",
         "features.ngram_min_count",
@@ -197,7 +199,7 @@ class TokenFeatures:
             vocabulary_size=len(encoder.vocabulary),
             max_tokens=encoder.max_tokens,
             classes=self._parts.classes,
-            few_sizes=_searches_a_range_of_sizes(settings),
+            few_sizes=_searches_sizes(settings),
             is_subword=encoder.is_subword,
             # A fold has the shapes of its study, so that the programs of the search serve it.
             layout=(
@@ -208,7 +210,14 @@ class TokenFeatures:
         )
 
 
-def _searches_a_range_of_sizes(settings: Settings) -> bool:
-    """Say whether trials may have any number of sizes, each with programs of its own."""
-    ranges = (name for name, entry in settings.space.items() if entry.choices is None)
-    return not _SIZES.isdisjoint(ranges)
+def _searches_sizes(settings: Settings) -> bool:
+    """Say whether trials may have many sizes of vocabulary and texts, each with its programs.
+
+    So where a size is searched, or what the texts are cut into: each combination has its own.
+    """
+    searched = [
+        name
+        for name, entry in settings.space.items()
+        if entry.choices is None or len(entry.choices) > 1
+    ]
+    return any(name in _SIZES or name.startswith("preprocess.") for name in searched)

@@ -1,5 +1,7 @@
 """Trials on one small table: what they learn, what they compile, and what is stored of them."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,9 @@ from tuner.config import load_settings
 from tuner.persist import Cache, read_model, write_model
 from tuner.pipeline import Pipeline
 from tuner.pipeline.model import Model
+from tuner.recent import Recent
 from tuner.records import TrialSeeds
+from tuner.training import program as programs
 
 SEEDS = TrialSeeds(1, 2, 3)
 
@@ -45,8 +49,44 @@ def test_kernels_of_one_size_are_trained_and_stored_apart(pipeline, tmp_path):
     assert [kernel.shape for kernel in kernels] == [(3, 4, 5), (3, 4, 5), (10, 2)]
     assert not np.array_equal(kernels[0], kernels[1])
     assert sum(value.size for value in outcome.weights.values()) == outcome.n_parameters
-    assert outcome.validation.macro_f1 == max(values)
+    assert outcome.validation.value("macro_f1") == max(values)
     write_model(tmp_path / "model", pipeline.stored_model(settings, dict(outcome.weights), {}))
     model = Model(read_model(tmp_path / "model"))
     assert model.evaluate(pipeline.parts.validation) == outcome.validation
     assert model.evaluate(pipeline.parts.selection) == outcome.selection
+
+
+CUTS = {"preprocess.segmenter": ["jieba", "characters"], "features.ngrams": ["1", "2"]}
+
+
+@pytest.mark.parametrize(
+    ("backbone", "searched"),
+    [("average", ["preprocess.segmenter", "features.ngrams"]), ("linear", ["features.ngrams"])],
+)
+def test_searched_ways_to_cut_texts_share_programs_and_learn_as_without(
+    pipeline, tmp_path, backbone, searched, monkeypatch
+):
+    monkeypatch.setattr(programs, "_programs", Recent(9))
+    short = [("model.backbone", backbone), ("training.epochs", 2), ("features.max_tokens", 16)]
+    space = [(f"space.{name}", {"choices": CUTS[name]}) for name in searched]
+
+    def trials(pipeline, *changes):
+        for choices in itertools.product(*(CUTS[name] for name in searched)):
+            fixed = list(zip(searched, choices, strict=True))
+            yield run(pipeline, *short, *fixed, *changes)
+
+    together = list(trials(pipeline, *space))
+    another = Pipeline(pipeline.parts, Cache(tmp_path / "another"))
+    apart = [outcome for _, outcome in trials(another)]
+
+    networks = {name.split(":")[0] for _, outcome in together for name in outcome.spent.programs}
+    assert len(networks) == 1
+    n_together = sum(outcome.n_traces for _, outcome in together)
+    assert n_together < sum(outcome.n_traces for outcome in apart) == 2 * len(apart)
+    for (settings, outcome), expected in zip(together, apart, strict=True):
+        assert outcome.selection.value("log_loss") == pytest.approx(
+            expected.selection.value("log_loss"), rel=1e-4
+        )
+        stored = pipeline.stored_model(settings, dict(outcome.weights), {})
+        (rows,) = [len(value) for name, value in stored.weights.items() if "embeddings" in name]
+        assert rows == len(stored.vocabulary) < 1000
