@@ -105,7 +105,10 @@ class EncoderEpochs:
                 cut=cut,
                 numbers=numbers,
                 factor=rate_factor(
-                    done, warmup=training.warmup, schedule=training.encoder_schedule
+                    done,
+                    step=1.0 / len(batches) / training.fine_tune_epochs,
+                    warmup=training.warmup,
+                    schedule=training.encoder_schedule,
                 ),
                 seed=self._dropout_seed(training.epochs + turn) + number,
                 stop_requested=self._stop_requested,

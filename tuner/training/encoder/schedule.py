@@ -7,27 +7,30 @@ import math
 __all__ = ["cut_of_epoch", "rate_factor"]
 
 
-def rate_factor(done: float, *, warmup: float, schedule: str) -> float:
+def rate_factor(done: float, *, step: float, warmup: float, schedule: str) -> float:
     """Give the share of the learning rate that a step takes.
 
     Parameters
     ----------
     done
         Share of the phase's steps before this one, in [0, 1).
+    step
+        Share of one step, above 0: the first one already moves.
     warmup
-        Share over which the rate rises from 0 (Devlin et al. 2019, appendix A.2: the first 10 000
-        of 1 000 000 steps; Mosbach et al. 2021, arXiv:2006.04884, advise 0.1 for fine-tuning).
+        Share over which the rate rises, its last step at the full rate (Devlin et al. 2019,
+        appendix A.2: the first 10 000 of 1 000 000 steps; Mosbach et al. 2021, arXiv:2006.04884,
+        advise 0.1 for fine-tuning).
     schedule
         What follows: "linear" falls to 0, "cosine" too (Loshchilov and Hutter 2017,
         arXiv:1608.03983, equation 5), "constant" stays.
 
-    >>> rate_factor(0.05, warmup=0.1, schedule="linear")
+    >>> rate_factor(0.0, step=0.05, warmup=0.1, schedule="linear")
     0.5
-    >>> round(rate_factor(0.55, warmup=0.1, schedule="linear"), 6)
+    >>> round(rate_factor(0.55, step=0.05, warmup=0.1, schedule="linear"), 6)
     0.5
     """
     if done < warmup:
-        return done / warmup
+        return min(1.0, (done + step) / warmup)
     left = (done - warmup) / (1.0 - warmup)
     if schedule == "linear":
         return 1.0 - left

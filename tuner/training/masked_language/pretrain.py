@@ -223,7 +223,8 @@ class _Run:
         done = step / self._n_steps
         if self._budget.minutes is not None:
             done = min(0.999, max(done, self._seconds / (60.0 * self._budget.minutes)))
-        return self._budget.learning_rate * rate_factor(done, warmup=WARMUP, schedule="linear")
+        factor = rate_factor(done, step=1.0 / self._n_steps, warmup=WARMUP, schedule="linear")
+        return self._budget.learning_rate * factor
 
     def _place(self) -> tuple[Turn, int]:
         """Give the turn that the next step belongs to, and how many of its steps are done."""

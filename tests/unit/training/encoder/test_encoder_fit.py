@@ -512,6 +512,26 @@ def test_batches_hold_every_row_once_and_like_lengths():
 
 
 def test_cosine_is_at_half_in_the_middle():
-    assert rate_factor(0.5, warmup=0.0, schedule="cosine") == pytest.approx(0.5)
-    assert rate_factor(0.25, warmup=0.0, schedule="cosine") == pytest.approx(0.853553, abs=1e-6)
-    assert rate_factor(0.99, warmup=0.1, schedule="constant") == 1.0
+    def cosine(done):
+        return rate_factor(done, step=0.01, warmup=0.0, schedule="cosine")
+
+    assert cosine(0.5) == pytest.approx(0.5)
+    assert cosine(0.25) == pytest.approx(0.853553, abs=1e-6)
+    assert rate_factor(0.99, step=0.01, warmup=0.1, schedule="constant") == 1.0
+
+
+def test_the_rate_rises_from_the_first_step_to_the_last_of_the_warm_up_and_falls_then():
+    rates = [
+        rate_factor(number / 10, step=0.1, warmup=0.5, schedule="linear") for number in range(10)
+    ]
+
+    assert rates == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 0.8, 0.6, 0.4, 0.2])
+
+
+def test_a_single_step_of_fine_tuning_moves_the_encoder(bert):
+    once = settings(bert, training={"epochs": 1, "fine_tune_epochs": 1, "encoder_batch_size": 24})
+
+    moved = weights_after_the_last_epoch(once)["weights/block_0/output/kernel"]
+
+    before = open_checkpoint(once.model).weights["block_0/output/kernel"]
+    assert np.abs(moved - before).max() == pytest.approx(1e-3, rel=0.01)  # its learning rate

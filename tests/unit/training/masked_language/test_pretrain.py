@@ -72,7 +72,7 @@ def test_hidden_pieces_of_texts_that_were_held_out_are_guessed_better():
     assert found[0].loss == pytest.approx(np.log(25), abs=0.3)
     assert found[-1].step == 50 * 14  # 200 texts in batches of 16, by length
     assert found[-1].loss < 0.5 * found[0].loss
-    assert found[-1].accuracy > 0.5
+    assert found[-1].accuracy > 0.4  # one in 25 by chance
 
 
 @pytest.mark.parametrize("batch_size", [3, 8, 16])
