@@ -2,7 +2,7 @@
 
 from tuner.models.pinned import checkpoint_digests, digest_differences, open_pinned
 from tuner.models.precision import precision_remark
-from tuner.models.pretrained import is_pretrained, open_checkpoint
+from tuner.models.pretrained import is_pretrained, least_tokens, open_checkpoint
 from tuner.models.registry import (
     backbone_class,
     backbone_names,
@@ -31,6 +31,7 @@ __all__ = [
     "ignored_settings",
     "is_pretrained",
     "layer_groups",
+    "least_tokens",
     "model_shape",
     "network_width",
     "open_checkpoint",

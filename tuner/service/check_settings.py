@@ -7,7 +7,13 @@ import logging
 from tuner.config import Settings, possible_values
 from tuner.errors import ConfigError, DataError
 from tuner.features import vectors_width
-from tuner.models import ignored_remark, widths_remark
+from tuner.models import (
+    ignored_remark,
+    is_pretrained,
+    least_tokens,
+    searched_models,
+    widths_remark,
+)
 from tuner.preprocess import check_word_lists
 from tuner.search import all_preprocess_choices, check_sampler, check_space
 from tuner.service.confirm import ConfirmationPlan
@@ -18,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 def check_settings(settings: Settings) -> None:
-    """Raise `ConfigError` where a setting cannot work: space, sampler, word lists, vectors.
+    """Raise `ConfigError` if a setting cannot work: space, sampler, word lists, vectors, length.
 
     What means nothing for the backbone is no error, since studies share their files between
     backbones; a warning names it, and the ranges for which every trial is compiled anew.
@@ -28,6 +34,7 @@ def check_settings(settings: Settings) -> None:
     for preprocess in all_preprocess_choices(settings):
         check_word_lists(preprocess)
     _check_vectors(settings)
+    _check_max_tokens(settings)
     for remark in (ignored_remark(settings), widths_remark(settings)):
         if remark is not None:
             _log.warning("%s", remark)
@@ -64,4 +71,20 @@ def _check_vectors(settings: Settings) -> None:
             raise ConfigError(
                 f"model.embedding_width must be {width}, the numbers of a vector in {path}; got "
                 f"{settings.model.embedding_width}."
+            )
+
+
+def _check_max_tokens(settings: Settings) -> None:
+    name = "features.max_tokens"
+    shortest = settings.features.max_tokens
+    searched = settings.space.get(name)
+    if searched is not None:
+        shortest = min(int(value) for value in searched.choices or (searched.low or 0,))
+    for model in searched_models(settings):
+        if is_pretrained(model.backbone) and shortest < (least := least_tokens(model)):
+            named = model.checkpoint if model.backbone == "pretrained" else model.backbone
+            raise ConfigError(
+                f"{name} must be at least {least} for {named}, since start, end and what is put "
+                "before a text count, and nothing of the text would be left; got "
+                f"{shortest}."
             )

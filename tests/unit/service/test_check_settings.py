@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.tiny_checkpoints import write_bert
 from tuner.config import apply_params, load_settings
 from tuner.errors import ConfigError
+from tuner.models import open_checkpoint
 from tuner.service.check_settings import check_settings
 
 
@@ -62,6 +64,29 @@ def test_vectors_or_none_can_be_searched_beside_freezing_them(vectors):
     check_settings(settings)
     drawn = {"model.vectors": "none", "model.freeze_vectors": True}
     assert apply_params(settings, drawn).model.vectors == "none"  # a trial of it can run
+
+
+@pytest.mark.parametrize(
+    "entry", [("features.max_tokens", 6), ("space.features.max_tokens", {"choices": [6, 64]})]
+)
+def test_texts_of_which_nothing_would_be_left_are_refused_with_the_least_length(entry):
+    said = refusal(("model.backbone", "e5-small"), entry)
+
+    assert said.startswith("features.max_tokens must be at least 7 for e5-small, ")
+    assert said.endswith("got 6.")
+
+
+def test_the_least_length_of_a_checkpoint_leaves_one_piece_of_a_text(tmp_path):
+    folder = write_bert(tmp_path / "bert")
+    chosen = [("model.backbone", "pretrained"), ("model.checkpoint", str(folder))]
+
+    said = refusal(*chosen, ("features.max_tokens", 2))
+    settings = load_settings(overrides=[*chosen, ("features.max_tokens", 3)])
+    check_settings(settings)
+
+    assert f"must be at least 3 for {folder}" in said
+    pieces = open_checkpoint(settings.model).encode(["好"], max_tokens=3)
+    assert pieces.lengths.tolist() == [3]
 
 
 def test_missing_file_of_vectors_is_refused(tmp_path):

@@ -6,6 +6,7 @@ from tuner.models.pretrained.sources import (
     PRETRAINED,
     checkpoint_groups,
     is_pretrained,
+    least_tokens,
     open_checkpoint,
 )
 
@@ -16,5 +17,6 @@ __all__ = [
     "Pieces",
     "checkpoint_groups",
     "is_pretrained",
+    "least_tokens",
     "open_checkpoint",
 ]

@@ -74,6 +74,11 @@ class Checkpoint:
         """All weights but the word embeddings, read once."""
         return self.read_weights()
 
+    @property
+    def least_tokens(self) -> int:
+        """Tokens with which a text has one piece left beside start, end and prompt."""
+        return 2 + sum(map(len, self.tokenize([self.prompt] if self.prompt else []))) + 1
+
     def encode(self, texts: Sequence[str], *, max_tokens: int) -> Pieces:
         """Cut texts into pieces.
 

@@ -10,7 +10,13 @@ from tuner.config import ModelSettings
 from tuner.errors import CheckpointError, ConfigError
 from tuner.models.pretrained.checkpoint import Checkpoint
 
-__all__ = ["PRETRAINED", "checkpoint_groups", "is_pretrained", "open_checkpoint"]
+__all__ = [
+    "PRETRAINED",
+    "checkpoint_groups",
+    "is_pretrained",
+    "least_tokens",
+    "open_checkpoint",
+]
 
 PRETRAINED = ("e5-small", "minilm", "pretrained")
 """Values of `model.backbone` that start from a checkpoint: two that a package carries, and any."""
@@ -45,12 +51,25 @@ def checkpoint_groups(settings: ModelSettings) -> tuple[str, ...]:
         As `open_checkpoint`.
     """
     named = settings.checkpoint if settings.backbone == "pretrained" else None
-    return _group_names(settings.backbone, named)
+    return _about(settings.backbone, named)[0]
+
+
+def least_tokens(settings: ModelSettings) -> int:
+    """Give the least `features.max_tokens` with which a piece of a text is left.
+
+    Raises
+    ------
+    ConfigError
+        As `open_checkpoint`.
+    """
+    named = settings.checkpoint if settings.backbone == "pretrained" else None
+    return _about(settings.backbone, named)[1]
 
 
 @lru_cache(maxsize=64)
-def _group_names(backbone: str, named: str | None) -> tuple[str, ...]:
-    return _open(backbone, named).architecture.group_names
+def _about(backbone: str, named: str | None) -> tuple[tuple[str, ...], int]:
+    checkpoint = _open(backbone, named)
+    return checkpoint.architecture.group_names, checkpoint.least_tokens
 
 
 @lru_cache(maxsize=2)
