@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,11 @@ import tensorflow as tf
 
 from tuner.models.pretrained.architecture import Architecture
 
-__all__ = ["HEAD", "EncoderNetwork", "Hiding", "Pooling"]
+__all__ = ["HEAD", "POOLINGS", "EncoderNetwork", "Hiding", "Pooling"]
 
 HEAD = "head"
 Pooling = Literal["cls", "mean", "max"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 _MASKED = -1e9  # added to the logits of padding before the softmax
 
 
@@ -170,12 +171,12 @@ class EncoderNetwork:
             )
         return values
 
-    def pool(self, values: Any, lengths: Any) -> Any:
+    def pool(self, values: Any, lengths: Any, pooling: Pooling) -> Any:
         """Pool the tokens (batch, length, width) of each text into (batch, width) float32."""
-        if self.pooling == "cls":
+        if pooling == "cls":
             return values[:, 0]
         mask = tf.sequence_mask(lengths, tf.shape(values)[1])[..., None]
-        if self.pooling == "max":
+        if pooling == "max":
             return tf.reduce_max(tf.where(mask, values, _MASKED), axis=1)
         n_pieces = tf.cast(lengths, tf.float32)[:, None]
         return tf.reduce_sum(tf.where(mask, values, 0.0), axis=1) / n_pieces

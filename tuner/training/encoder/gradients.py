@@ -140,7 +140,7 @@ class CutGradients:
     def _compile_pool(self, pooling: Pooling) -> Any:
         def run(values: Any, lengths: Any) -> Any:
             self._compiling.trace(f"train through {pooling} pooling")
-            return self._network.pool(values, lengths)
+            return self._network.pool(values, lengths, pooling)
 
         return compiled(run, tokens_of(self._network, self._network.n_groups), LENGTHS)
 

@@ -84,12 +84,15 @@ class Passes:
             return np.asarray(self._pool(self._network.pooling)(flowing, pieces), np.float32)
 
     def pool(
-        self, values: npt.NDArray[np.float16], lengths: npt.NDArray[np.int32]
+        self,
+        values: npt.NDArray[np.float16],
+        lengths: npt.NDArray[np.int32],
+        pooling: Pooling,
     ) -> npt.NDArray[np.float32]:
         """Pool the tokens of each text, (batch, width)."""
         flowing = tf.cast(tf.constant(values), tf.float32)
         with self._compiling.watched():
-            pooled = self._pool(self._network.pooling)(flowing, tf.constant(lengths))
+            pooled = self._pool(pooling)(flowing, tf.constant(lengths))
         return np.asarray(pooled, np.float32)
 
     def head(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -115,7 +118,7 @@ class Passes:
     def _compile_pool(self, pooling: Pooling) -> Any:
         def run(values: Any, lengths: Any) -> Any:
             self._compiling.trace(f"run {pooling} pooling")
-            return self._network.pool(values, lengths)
+            return self._network.pool(values, lengths, pooling)
 
         return compiled(run, tokens_of(self._network, self._network.n_groups), LENGTHS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.config import digest
-from tuner.models.pretrained.network import Pooling
+from tuner.models.pretrained.network import POOLINGS, Pooling
 from tuner.records import StopRequested
 from tuner.training.encoder.passes import Passes
 from tuner.training.encoder.texts import EncoderTexts, RowBatch
@@ -121,18 +121,22 @@ class FrozenPrefix:
     def pooled(
         self, pooling: Pooling, *, stop_requested: StopRequested
     ) -> npt.NDArray[np.float32]:
-        """Give the pooled features of all texts behind the whole encoder, (n, width)."""
+        """Give the pooled features of all texts behind the whole encoder, (n, width).
+
+        A cache keeps those of all poolings, so that a study that searches them runs the encoder
+        once.
+        """
         if pooling not in self._pooled:
             if self._cache is None:
-                self._pooled[pooling] = self._pool(pooling, stop_requested)
+                self._pooled |= self._pool((pooling,), stop_requested)
             else:
                 entry = self._cache.obtain(
                     STAGE,
-                    self._key(pooling),
-                    lambda writer: writer.put("features", self._pool(pooling, stop_requested)),
+                    self._key("pooled"),
+                    lambda writer: self._write_pooled(writer, stop_requested),
                     stop_requested=stop_requested,
                 )
-                self._pooled[pooling] = np.array(entry["features"])
+                self._pooled[pooling] = np.array(entry[pooling])
         return self._pooled[pooling]
 
     @property
@@ -171,16 +175,26 @@ class FrozenPrefix:
             for place, row in enumerate(batch.rows[: batch.n]):
                 flat[starts[row] : starts[row] + lengths[row]] = values[place, : lengths[row]]
 
-    def _pool(self, pooling: Pooling, stop_requested: StopRequested) -> npt.NDArray[np.float32]:
+    def _write_pooled(self, writer: Any, stop_requested: StopRequested) -> None:
+        for pooling, features in self._pool(POOLINGS, stop_requested).items():
+            writer.put(pooling, features)
+
+    def _pool(
+        self, poolings: Sequence[Pooling], stop_requested: StopRequested
+    ) -> dict[str, npt.NDArray[np.float32]]:
         n_groups = len(self.texts.checkpoint.architecture.group_names)
         self._require_untouched(n_groups)
         lower = n_groups if n_groups in self._opened else self._nearest_below(n_groups)
-        features = np.zeros((len(self.texts.pieces.lengths), self._width), np.float32)
-        for batch in self.texts.prediction_batches(np.arange(len(features))):
+        n_texts = len(self.texts.pieces.lengths)
+        features: dict[str, npt.NDArray[np.float32]] = {
+            pooling: np.zeros((n_texts, self._width), np.float32) for pooling in poolings
+        }
+        for batch in self.texts.prediction_batches(np.arange(n_texts)):
             stop_requested()
             values = self._advance(batch, lower, n_groups)
-            pooled = self._passes.pool(values, self.texts.lengths(batch.rows))
-            features[batch.rows[: batch.n]] = pooled[: batch.n]
+            for pooling in poolings:
+                pooled = self._passes.pool(values, self.texts.lengths(batch.rows), pooling)
+                features[pooling][batch.rows[: batch.n]] = pooled[: batch.n]
         return features
 
     def _require_untouched(self, depth: int) -> None:

@@ -208,6 +208,9 @@ class Watched:
         self.ran.add((start, stop))
         return self._passes.frozen(values, lengths, start, stop)
 
+    def pool(self, values, lengths, pooling):
+        return self._passes.pool(values, lengths, pooling)
+
 
 def test_a_deeper_entry_starts_from_the_one_below(bert, tmp_path):
     wanted = settings(bert)
@@ -225,6 +228,22 @@ def test_a_deeper_entry_starts_from_the_one_below(bert, tmp_path):
 
     assert ran == [{(0, 3)}, {(0, 1), (1, 3)}]
     assert np.array_equal(*found)
+
+
+def test_the_encoder_runs_once_for_all_poolings(bert, tmp_path):
+    data, program = data_of(settings(bert), None), program_of(settings(bert))
+    program.reset(data.texts, seed=0)
+    runs = []
+    for _ in range(2):  # as two trials do
+        for pooling in ("mean", "cls", "max"):
+            watched = Watched(program.passes)
+            prefix = FrozenPrefix(data.texts, watched, Cache(tmp_path))
+            found = prefix.pooled(pooling, stop_requested=lambda: None)
+            alone = FrozenPrefix(data.texts, program.passes, None)
+            assert np.array_equal(found, alone.pooled(pooling, stop_requested=lambda: None))
+            runs.append(watched.ran)
+
+    assert runs == [{(0, 4)}, set(), set(), set(), set(), set()]
 
 
 def test_a_prefix_larger_than_the_cache_may_hold_is_computed_anew_and_said(bert, tmp_path, caplog):
