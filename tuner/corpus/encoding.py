@@ -1,4 +1,4 @@
-"""Recognise a text file's encoding by its bytes, without guessing by statistics."""
+"""Recognise a text file's encoding by its bytes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import zlib
 from pathlib import Path
 
+from tuner.corpus.gb18030 import looks_chinese, utf8_share
 from tuner.errors import DataError
 
 __all__ = ["decode", "read_lines", "read_text", "utf16_without_bom"]
@@ -24,15 +25,17 @@ _IDEOGRAPH = re.compile("[\u3000-\u9fff]")
 _CHINESE_TEXT = re.compile("[\t\n\r -~\u3000-\u9fff\uff00-\uffef]")
 
 
-def decode(content: bytes, *, name: str) -> str:
+def decode(content: bytes, *, name: str, lines_before: int = 0) -> str:
     """Decode UTF-8 with or without BOM, UTF-16 with or without BOM, or GB18030.
 
     Parameters
     ----------
     content
-        The whole file.
+        The whole file, or whole lines of it.
     name
         File name for the error message.
+    lines_before
+        Lines of the file that stand before `content`.
 
     Raises
     ------
@@ -42,14 +45,14 @@ def decode(content: bytes, *, name: str) -> str:
     >>> decode("好评".encode("gb18030"), name="x.csv")
     '好评'
     """
-    text = _decode(content, name)
+    text = _decode(content, name, lines_before)
     if "\x00" in text:
-        line = text.count("\n", 0, text.index("\x00")) + 1
+        line = lines_before + text.count("\n", 0, text.index("\x00")) + 1
         raise DataError(f"{name}, line {line}: the file must be text; it holds a NUL byte.")
     return text
 
 
-def _decode(content: bytes, name: str) -> str:
+def _decode(content: bytes, name: str, lines_before: int) -> str:
     # Before UTF-16, whose little-endian mark is the beginning of UTF-32's.
     if content.startswith(_UTF32_BOMS):
         raise DataError(
@@ -63,24 +66,29 @@ def _decode(content: bytes, name: str) -> str:
     if utf16 is not None:
         return content.decode(utf16)
     try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as utf8_error:
-        try:
-            text = content.decode("gb18030")
-        except UnicodeDecodeError:
-            line = content.count(b"\n", 0, utf8_error.start) + 1
-            raise DataError(
-                f"{name}, line {line}: the file must be UTF-8, UTF-16 or GB18030; "
-                f"byte 0x{content[utf8_error.start]:02x} at offset {utf8_error.start} fits none."
-            ) from utf8_error
-        # Any byte soup of high bytes can pass as GB18030; private-use characters give it away.
-        if sum("\ue000" <= character <= "\uf8ff" for character in text) > len(text) / 100:
-            line = content.count(b"\n", 0, utf8_error.start) + 1
-            raise DataError(
-                f"{name}, line {line}: the file must be UTF-8, UTF-16 or GB18030; "
-                f"byte 0x{content[utf8_error.start]:02x} at offset {utf8_error.start} fits none."
-            ) from utf8_error
-    return text
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        utf8_error = error
+    try:
+        text = content.decode("gb18030")
+    except UnicodeDecodeError as gb18030_error:
+        most = content.decode("gb18030", "ignore")
+        bad = gb18030_error if looks_chinese(most, content) else utf8_error
+    else:
+        if looks_chinese(text, content):
+            return text
+        bad = utf8_error
+    line = lines_before + content.count(b"\n", 0, bad.start) + 1
+    byte = f"byte 0x{content[bad.start]:02x}"
+    what = f"{byte} fits none"
+    if bad is not utf8_error:
+        what = f"most of it is GB18030, but {byte} is not"
+    elif utf8_share(content) >= 0.8:
+        what = f"most of it is UTF-8, but {byte} is not"
+    raise DataError(
+        f"{name}, line {line}: the file must be UTF-8, UTF-16 or GB18030; {what}. "
+        "Save it as UTF-8."
+    ) from bad
 
 
 def _decode_as(content: bytes, encoding: str, name: str) -> str:

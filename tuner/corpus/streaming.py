@@ -95,46 +95,49 @@ def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
 
 
 def _encoding(path: Path) -> str:
-    """Find the encoding: UTF-8 where all bytes are, else what the first megabyte is."""
+    """Find the encoding: UTF-8 where all bytes are, else what the first that is not ASCII is."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    done = 0
+    lines, is_ascii = 0, True
     try:
         with _bytes_of(path) as content:
-            head = piece = content.read(_HEAD_BYTES)
-            if not head:
+            piece = _whole_lines(content)
+            if not piece:
                 raise DataError(f"{path}: the file is empty.")
-            if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            if piece.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 return "utf-16"
-            if 0 in head:
-                pairs = head[: len(head) // 2 * 2]
+            if 0 in piece:
+                pairs = piece[: len(piece) // 2 * 2]
                 # The last two bytes may be the first half of a character.
                 utf16 = utf16_without_bom(pairs) or utf16_without_bom(pairs[:-2])
                 if utf16 is not None:
                     return utf16
-                decode(_whole_lines(head), name=str(path))  # refuses the NUL
+                decode(piece, name=str(path))  # refuses the NUL
             while piece:
                 decoder.decode(piece)
-                done += len(piece)
-                piece = content.read(_HEAD_BYTES)
+                lines += piece.count(b"\n")
+                is_ascii = is_ascii and piece.isascii()
+                piece = _whole_lines(content)
             decoder.decode(b"", final=True)
             return "utf-8-sig"
     except UnicodeDecodeError as error:
-        if done and not head.isascii():
+        if not is_ascii:
+            line = lines + piece.count(b"\n", 0, max(0, error.start)) + 1
             raise DataError(
-                f"{path}: the file must be UTF-8 throughout, as its first megabyte is; byte "
-                f"0x{error.object[error.start]:02x} about {done:,} bytes on fits not."
+                f"{path}, line {line}: the file must be UTF-8 throughout, as its beginning is; "
+                f"byte 0x{error.object[error.start]:02x} fits not."
             ) from error
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise DataError(f"{path}: cannot be read: {reason}.") from error
-    if done == 0:
-        decode(_whole_lines(head), name=str(path))  # refuses what is in no known encoding
+    decode(piece, name=str(path), lines_before=lines)  # refuses what is in no known encoding
     return "gb18030"
 
 
-def _whole_lines(head: bytes) -> bytes:
-    """Leave out a last line that was cut off, perhaps inside a character."""
-    return head if len(head) < _HEAD_BYTES else head[: head.rfind(b"\n") + 1] or head
+def _whole_lines(content: Any) -> bytes:
+    """Read about a megabyte more, to the end of a line, so that no character is cut."""
+    piece: bytes = content.read(_HEAD_BYTES)
+    rest: bytes = content.readline(_LONGEST_LINE)
+    return piece + rest
 
 
 def _lines(path: Path, file: TextIO) -> Iterator[tuple[int, str]]:

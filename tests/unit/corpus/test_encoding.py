@@ -34,6 +34,55 @@ def test_broken_bytes_are_named_by_line(tmp_path):
         read_text(path)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "text,label\nfine,pos\nI don\u2019t like it,neg\n",
+        "text,label\nfine,pos\nThe price\u2014high\u2014was no surprise,neg\n",
+        "text,label\nfine,pos\nTr\xe8s d\xe9\xe7u,neg\n",
+        "text,label\nfine,pos\nF\xfcr M\xe4dchen zu gro\xdfe Gr\xf6\xdfen,neg\n",
+        "text,label\nfine,pos\nShe said \u201cno\u201d,neg\n",
+    ],
+)
+def test_western_text_of_windows_is_refused_with_a_remedy_and_not_read_as_chinese(text):
+    with pytest.raises(DataError, match=r"a.csv, line 3: .*Save it as UTF-8\.$"):
+        decode(text.encode("cp1252"), name="a.csv")
+
+
+@pytest.mark.parametrize("one", ["caf\xe9t", "I don\x92t", "\xff", "d\xe9j\xe0 vu"])
+@pytest.mark.parametrize("text", ["这家酒店很好，服务周到,正面\n", "été créé à la fête,pos\n"])
+def test_one_line_of_another_encoding_is_named_and_makes_no_other_text_of_the_rest(text, one):
+    content = ("text,label\n" + text * 3).encode() + one.encode("latin-1") + b",x\n"
+    content += text.encode() * 3
+
+    with pytest.raises(DataError, match=r"a.csv, line 5: .*most of it is UTF-8"):
+        decode(content, name="a.csv")
+
+
+def test_a_bad_byte_of_chinese_in_gb18030_is_named_by_its_own_line():
+    content = TEXT.encode("gb18030") + b"bad \xff\xff,x\n" + TEXT.encode("gb18030")
+
+    with pytest.raises(DataError, match=r"a.csv, line 4: .*most of it is GB18030, but byte 0xff"):
+        decode(content, name="a.csv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "text,label\ngood,好\nbad,坏\n",
+        "name,label\nOK,优\n",
+        "text\n贵\n",
+        "服務態度良好，笑容可掬，實在划算",
+        "text,label\n這家酒店的設施殘舊,負面\nI don't mind,正面\n",
+        "text,label\n圖書館裏的書,a\n",
+        "text,label\n好看😊😊😊,正面\n",
+        "text,label\n芮成钢与朱镕基,人物\n",
+    ],
+)
+def test_short_and_traditional_chinese_in_gb18030_is_read(text):
+    assert decode(text.encode("gb18030"), name="a.csv") == text
+
+
 def test_half_an_archive_is_refused(tmp_path):
     path = tmp_path / "table.csv.gz"
     path.write_bytes(gzip.compress(TEXT.encode())[:-9])

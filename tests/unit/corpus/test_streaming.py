@@ -42,6 +42,14 @@ def test_large_chinese_utf16_without_a_mark_is_recognised(tmp_path):
     assert list(stream_texts(str(path), ())) == texts
 
 
+def test_chinese_may_begin_late_in_a_large_file(tmp_path):
+    texts = ["good"] * 400_000 + ["这家酒店很好"]  # 2 MB
+    path = tmp_path / "corpus.txt"
+    path.write_bytes("".join(f"{text}\n" for text in texts).encode("gb18030"))
+
+    assert list(stream_texts(str(path), ())) == texts
+
+
 def test_a_compressed_table_gives_what_reading_it_whole_gives(tmp_path):
     plain = write(tmp_path / "corpus.csv")
     path = tmp_path / "corpus.csv.gz"
@@ -66,6 +74,8 @@ def test_what_comes_first_is_given_before_the_rest_is_read(tmp_path):
         ("a.txt", b"", "is empty"),
         ("a.txt", b"good\n" + bytes([0xFF, 0xFE, 0xFA]) * 9, "UTF-8, UTF-16 or GB18030"),
         ("a.txt", "好\n".encode() * 400_000 + b"\xff", "UTF-8 throughout"),
+        ("a.txt", b"good\n" * 400_000 + b"I don\x92t\n", "line 400001: .*Save it as UTF-8"),
+        ("a.txt", b"good\n" * 9 + "好".encode() + b"\nI don\x92t\n", "line 11: "),
         ("a.txt.gz", b"no archive", "cannot be read"),
         ("a.jsonl", b"[1]\n", "line 1: must be one JSON object"),
         ("a.jsonl", b'{"text": ["a"]}\n', "line 1: column 'text' must hold a text"),
