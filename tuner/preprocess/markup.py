@@ -1,9 +1,9 @@
-"""Take HTML out of a text by a parser, and leave alone what only looks like it."""
+"""Take HTML out of a text, and leave alone what only looks like it."""
 
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
+from html import unescape
 
 __all__ = ["strip_markup"]
 
@@ -20,46 +20,29 @@ _BLOCK = (
     "style summary svg table tbody td template textarea tfoot th thead title tr track ul video"
 )
 _BLOCK_NAMES = frozenset(_BLOCK.split())
-_NAMES = "|".join(sorted([*_BLOCK.split(), *_INLINE.split()], key=len, reverse=True))
-# A "<" opens markup only before a known element's whole tag, or a comment or declaration that
-# is closed. In "a < b", "<三体>" or "<Harry Potter>" it is text, which a parser would swallow.
-_TEXT_ANGLE = re.compile(
-    rf"<(?!/?(?:{_NAMES})(?=[\s/>])[^<>]*>|!--.*?-->|!doctype[^<>]*>|\?[^<>]*>)",
-    re.IGNORECASE | re.DOTALL,
+_WITHOUT_VALUE = (
+    "allowfullscreen async autofocus autoplay border checked compact controls declare default "
+    "defer disabled download formnovalidate hidden inert ismap itemscope loop multiple muted "
+    "nohref nomodule noresize noshade novalidate nowrap open playsinline readonly required "
+    "reversed selected"
 )
-_HIDDEN = ("script", "style")
-# An unclosed <script> would swallow the rest of the text.
-_UNCLOSED_HIDDEN = {
-    name: re.compile(rf"<{name}\b[^<>]*>(?!.*</{name}\s*>)", re.IGNORECASE | re.DOTALL)
-    for name in _HIDDEN
+_BLOCK_NAMES = frozenset(_BLOCK.split())
+_WITHOUT_VALUE_NAMES = frozenset(_WITHOUT_VALUE.split())
+_NAMES = "|".join(sorted([*_BLOCK.split(), *_INLINE.split()], key=len, reverse=True))
+# A ">" belongs to an attribute where its quote is closed before the next "<", as the end of a
+# value: after an open quote the tag ends at its first ">", since what follows is the text.
+_ATTRIBUTES = r"""(?>(?:[^<>=]|=\s*"[^"<]*"(?=[\s/>])|=\s*'[^'<]*'(?=[\s/>])|=)*)"""
+# A "<" opens markup only before a known element's whole tag, or a comment or declaration that
+# is closed. In "a < b", "<三体>" or "<Harry Potter>" it is text.
+_MARKUP = re.compile(
+    rf"(?P<comment><!--)|<!doctype[^<>]*>|<\?[^<>]*>"
+    rf"|<(?P<close>/?)(?P<name>{_NAMES})(?=[\s/>])(?P<attributes>{_ATTRIBUTES})>",
+    re.IGNORECASE,
+)
+_END = {
+    "<!--": re.compile("-->"),
+    **{name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("script", "style")},
 }
-
-
-class _TextCollector(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-        self._hidden_depth = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _HIDDEN:
-            self._hidden_depth += 1
-        elif tag in _BLOCK_NAMES:
-            self.pieces.append(" ")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _BLOCK_NAMES:
-            self.pieces.append(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _HIDDEN:
-            self._hidden_depth = max(0, self._hidden_depth - 1)
-        elif tag in _BLOCK_NAMES:
-            self.pieces.append(" ")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden_depth:
-            self.pieces.append(data)
 
 
 def strip_markup(text: str) -> str:
@@ -73,9 +56,32 @@ def strip_markup(text: str) -> str:
     """
     if "<" not in text and "&" not in text:
         return text
-    for pattern in _UNCLOSED_HIDDEN.values():
-        text = pattern.sub(" ", text)
-    collector = _TextCollector()
-    collector.feed(_TEXT_ANGLE.sub("&lt;", text))
-    collector.close()
-    return "".join(collector.pieces)
+    pieces: list[str] = []
+    never_closed: set[str] = set()
+    taken = position = 0
+    while match := _MARKUP.search(text, position):
+        position = match.end()
+        name, attributes = (match["name"] or "").lower(), match["attributes"] or ""
+        if name and not _are_attributes(attributes):
+            continue
+        opened = match["comment"] or (not match["close"] and not attributes.endswith("/") and name)
+        closed = None
+        if opened in _END and opened not in never_closed:
+            closed = _END[opened].search(text, position)
+            if closed is None:  # it would swallow the rest of the text
+                never_closed.add(opened)
+        if match["comment"] and closed is None:
+            continue
+        pieces.append(unescape(text[taken : match.start()]))
+        if closed is not None:
+            position = closed.end()
+        elif name in _BLOCK_NAMES:
+            pieces.append(" ")
+        taken = position
+    pieces.append(unescape(text[taken:]))
+    return "".join(pieces)
+
+
+def _are_attributes(found: str) -> bool:
+    """Tell attributes from words, as in "a <b and c> d"."""
+    return "=" in found or _WITHOUT_VALUE_NAMES.issuperset(found.lower().replace("/", " ").split())

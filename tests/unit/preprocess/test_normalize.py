@@ -24,6 +24,22 @@ from tuner.preprocess.markup import strip_markup
         ("<Harry Potter>", "<Harry Potter>"),
         ("价格<div class='x'>便宜", "价格 便宜"),
         ("没关的<b 标签", "没关的<b 标签"),
+        ("<!-- 没关的注释", "<!-- 没关的注释"),
+        ("a <!-- x --> b <!-- c", "a b <!-- c"),
+        ("<script><!-- a </script>正文<!-- b -->后面", "正文后面"),
+        ("<script src='a.js'/>正文", "正文"),
+        # Quotes that are never closed, and such as close a value.
+        (
+            '<a href="http://x.com>click</a> great product <b class="x">nice</b> end',
+            "click great product nice end",
+        ),
+        ('<img src="x>好看的电影，推荐"给大家> 真的', '好看的电影，推荐"给大家> 真的'),
+        ("<a title=don't>it's</a> fine", "it's fine"),
+        ('<a title="x > y" href="z">go</a>', "go"),
+        ("<a title = 'x > y'>go</a>", "go"),
+        # Words are no attributes.
+        ("if a <b and c> d", "if a <b and c> d"),
+        ("<input disabled>a<td nowrap>b", "a b"),
     ],
 )
 def test_markup_goes_and_content_stays(text, expected):
@@ -73,6 +89,20 @@ def test_letters_and_digits_survive(text):
         return [c for c in folded if c.isalnum()]
 
     assert content(normalize(text, PreprocessSettings())) == content(text)
+
+
+words = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=9)
+opened = st.sampled_from(
+    ["<b>", "<br/>", "</p>", '<a href="{}">', '<a href="{}>', "<img alt='{}>", "<p class={}>"]
+)
+
+
+@given(st.lists(st.tuples(opened, words, words), max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_all_words_outside_tags_survive_whatever_quotes_are_left_open(pieces):
+    html = "".join(tag.format(value) + f"{word} " for tag, value, word in pieces)
+
+    assert strip_markup(html).split() == [word for _, _, word in pieces]
 
 
 @given(st.text(max_size=80))
