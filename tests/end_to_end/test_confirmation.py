@@ -83,9 +83,16 @@ def test_every_headline_has_an_interval_a_baseline_and_a_verdict(confirmed):
     for score in ("accuracy", "macro_f1", "weighted_f1", "mcc", "log_loss"):
         interval = best["test"]["intervals"][score]
         assert interval["low"] <= best["test"][score] <= interval["high"]
+    is_default = best["trial"] == 0
     for name in ("tfidf_words", "tfidf_characters", "default"):
-        comparison = best["baselines"][name]["winner_minus_this"]
-        assert comparison["macro_f1"]["p_adjusted"] >= comparison["macro_f1"]["p"]
+        assert best["baselines"][name]["test"]["intervals"]["macro_f1"]["low"] <= 1
+        # A model is not compared with itself.
+        comparison = best["baselines"][name].get("winner_minus_this")
+        assert (comparison is None) == (is_default and name == "default")
+        if comparison is not None:
+            assert comparison["macro_f1"]["p_adjusted"] >= comparison["macro_f1"]["p"]
+    assert best["verdict"]["numbers"]["winner_is_default"] == is_default
+    assert ("nothing better than the untuned default" in result.stdout) == is_default
     assert best["verdict"]["sentence"] in result.stdout
     assert best["verdict"]["sentence_zh"] in result.stdout
     # Its words tell a linear model all, so nothing is left to gain.

@@ -333,6 +333,28 @@ def test_collected_parts_are_used_as_they_are(tmp_path):
     ).read_bytes()
 
 
+def test_another_collected_split_of_the_same_table_is_another_study(tmp_path):
+    table = write_csv(tmp_path / "reviews.csv", make_rows(120))
+    for seed in ("0", "1"):
+        collected = run_tuner("collect", "--data", str(table), "--set", f"split.seed={seed}",
+                              "--output", f"parts{seed}", cwd=tmp_path)  # fmt: skip
+        assert collected.returncode == 0, collected.stderr
+
+    first = optimize("parts0", "--dry-run", cwd=tmp_path)
+    second = optimize("parts1", "--dry-run", cwd=tmp_path)
+    begun = optimize("parts0", "--study-name", "s", cwd=tmp_path)
+    refused = optimize("parts1", "--study-name", "s", cwd=tmp_path)
+    elsewhere = optimize("parts1", "--study-name", "s", "--output", "other",
+                         "--storage", "sqlite:///runs/tuner.db", cwd=tmp_path)  # fmt: skip
+
+    assert begun.returncode == 0, begun.stderr
+    assert json.loads(first.stdout)["study"] != json.loads(second.stdout)["study"]
+    for answer in (refused, elsewhere):
+        assert answer.returncode == 2
+        assert "another split of these rows" in answer.stderr
+    assert not (tmp_path / "other/s/data").exists()
+
+
 def test_textcnn_and_searched_preprocessing_run_through(tmp_path):
     table = write_csv(tmp_path / "reviews.csv", make_rows(120))
 

@@ -48,7 +48,12 @@ class Verdict:
 
 
 def decide(
-    comparisons: Sequence[Comparison], *, metric: str, n: int, margin: float = 0.01
+    comparisons: Sequence[Comparison],
+    *,
+    metric: str,
+    n: int,
+    margin: float = 0.01,
+    is_default: bool = False,
 ) -> Verdict:
     """Say whether the tuned model was worth it, or that these test rows cannot tell.
 
@@ -62,6 +67,9 @@ def decide(
         Number of test rows.
     margin
         Smallest gain that is worth having, a share above 0; 0.01 is one percentage point.
+    is_default
+        Whether the winner is the model of the default settings, which is then not compared with
+        itself: nothing was gained on it, so the search was not worth it.
 
     Raises
     ------
@@ -91,7 +99,9 @@ def decide(
     certain = {name for name in ranked if found[name].p_adjusted < _ALPHA}
     better = [name for name in ranked if name in certain and found[name].value < 0]
     unbeaten = [name for name in ranked if name not in certain or found[name].value <= 0]
-    if better:
+    if is_default:
+        kind, other = "not_worth_it", ranked[0]
+    elif better:
         kind, other = "not_worth_it", better[0]
     elif not unbeaten:
         kind, other = "worth_it", ranked[0]
@@ -106,6 +116,7 @@ def decide(
         "n": n,
         "margin": margin,
         "comparator": other,
+        "winner_is_default": is_default,
         "others": list(found),
         "n_comparisons": len(comparisons),
         "difference": difference.value,
@@ -115,7 +126,7 @@ def decide(
         "rows_needed_for": target if kind == "cannot_tell" else None,
     }
     say = {"worth_it": _worth_it, "not_worth_it": _not_worth_it, "cannot_tell": _cannot_tell}
-    english, chinese = say[kind](numbers)
+    english, chinese = (_won_by_default if is_default else say[kind])(numbers)
     return Verdict(kind, english, chinese, numbers)
 
 
@@ -182,6 +193,18 @@ def _not_worth_it(numbers: Mapping[str, Any]) -> tuple[str, str]:
     )
 
 
+def _won_by_default(numbers: Mapping[str, Any]) -> tuple[str, str]:
+    name, name_zh = _names(numbers["comparator"])
+    metric, metric_zh = _METRICS[numbers["metric"]]
+    relation, relation_zh = _relation(numbers["difference"])
+    return (
+        "Not worth it: the search found nothing better than the untuned default settings; on "
+        f"{_rows(numbers['n'])} their {metric} is {relation} {name} {_evidence(numbers)}.",
+        f"不值得：搜索没有找到比未调优的默认设置更好的配置；在 {numbers['n']:,} 条测试样本上，"
+        f"默认设置的{metric_zh}{relation_zh.format(_quoted(name_zh))}{_evidence_zh(numbers)}。",
+    )
+
+
 def _cannot_tell(numbers: Mapping[str, Any]) -> tuple[str, str]:
     name, name_zh = _names(numbers["comparator"])
     metric, metric_zh = _METRICS[numbers["metric"]]
@@ -204,7 +227,14 @@ def _nothing_to_compare(judged: str, n: int, margin: float) -> Verdict:
         f"Cannot tell with {_rows(n)}: neither the untuned default settings nor a TF-IDF "
         f"baseline stands beside the tuned model.",
         f"无法判断：在 {n:,} 条测试样本上，没有默认设置或 TF-IDF 基线可与调优后的模型对照。",
-        {"metric": judged, "n": n, "margin": margin, "others": [], "n_comparisons": 0}
+        {
+            "metric": judged,
+            "n": n,
+            "margin": margin,
+            "winner_is_default": False,
+            "others": [],
+            "n_comparisons": 0,
+        }
         | dict.fromkeys(keys),
     )
 

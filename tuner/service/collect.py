@@ -28,6 +28,7 @@ from tuner.service.data_findings import (
     listed,
     overlap_findings,
 )
+from tuner.service.shared_parts import parts_digest
 from tuner.split import assign_parts
 
 __all__ = [
@@ -46,13 +47,14 @@ class Sources:
     """Clean documents by the role they were given in ("data", "validation", "test").
 
     `fingerprint` identifies them whatever their order; `ready` is a folder that `tuner collect`
-    made, whose split holds, else None.
+    made, whose split holds, else None; `split` identifies that split, "" where there is none yet.
     """
 
     documents: Mapping[str, tuple[Document, ...]]
     findings: tuple[Finding, ...]
     fingerprint: str
     ready: Path | None = None
+    split: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def read_sources(settings: Settings) -> Sources:
     if "://" not in data.path and open_manifest(folder) is not None:
         _refuse_given_beside_split(settings, folder)
         parts = read_parts(folder)
-        return Sources({}, (), parts.fingerprint, ready=folder)
+        return Sources({}, (), parts.fingerprint, ready=folder, split=parts_digest(parts))
     findings: list[Finding] = []
     roles = {"data": data.path, "validation": data.validation, "test": data.test}
     rows: list[tuple[str, Document]] = []

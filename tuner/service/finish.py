@@ -90,19 +90,26 @@ def _judge(
     if predictions.default is not None:
         others["default"] = _argmax(predictions.default)
     own = _argmax(probabilities)
-    comparisons = compare(truth, own, others, n_classes=len(classes), seed=seed)
+    is_default = candidates.digests["winner"] == candidates.digests.get("default")
+    # A model is not compared with itself: it would only cost the other comparisons power.
+    rivals = {
+        name: said for name, said in others.items() if not (is_default and name == "default")
+    }
+    comparisons = compare(truth, own, rivals, n_classes=len(classes), seed=seed)
     baselines = _scored(candidates, predictions, default, classes)
     for comparison in comparisons:
-        name = comparison.other
-        baselines[name]["winner_minus_this"] = comparison.as_json()
+        baselines[comparison.other]["winner_minus_this"] = comparison.as_json()
+    for name, said in others.items():
         baselines[name]["test"]["intervals"] = intervals(
-            others[name], predictions.default if name == "default" else None
+            said, predictions.default if name == "default" else None
         )
     return Opening(
         test=candidates.winner.evaluate(documents["test"], probabilities).as_json()
         | {"intervals": intervals(own, probabilities)},
         baselines=baselines,
-        verdict=decide(comparisons, metric=settings.study.metric, n=len(truth)).as_json(),
+        verdict=decide(
+            comparisons, metric=settings.study.metric, n=len(truth), is_default=is_default
+        ).as_json(),
         slices={
             part: slice_report(*measured[part], documents[part], classes)
             for part in ("selection", "test")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from tuner.corpus import duplicate_key, near_duplicate_groups
 from tuner.pipeline import Fold
 from tuner.records import SearchParts
-from tuner.split import assign_parts
+from tuner.split import assign_parts, deal_folds
 
 __all__ = ["Folds"]
 
@@ -15,7 +15,8 @@ __all__ = ["Folds"]
 class Folds:
     """Train, validation and selection dealt anew: every open row is in one fold's selection.
 
-    Class shares are kept and duplicate groups stay whole, as in the study's own split.
+    Class shares are kept and duplicate groups stay whole, as in the study's own split. A class
+    with one group of duplicates alone is always trained on.
 
     Parameters
     ----------
@@ -34,8 +35,9 @@ class Folds:
         self._groups = near_duplicate_groups(self._keys)
         self._seed = seed
         self._validation = len(parts.validation) / (len(parts.train) + len(parts.validation))
-        names = {str(fold): 1.0 / n_folds for fold in range(n_folds)}
-        self._fold_of = self._assign(list(range(len(documents))), names)
+        self._fold_of = deal_folds(
+            self._keys, self._labels, self._groups, n_folds=n_folds, seed=seed
+        )
         self._dealt: dict[int, Fold] = {}
 
     def fold(self, number: int) -> Fold:
@@ -45,13 +47,13 @@ class Folds:
         return self._dealt[number]
 
     def _deal(self, number: int) -> Fold:
-        rest = [row for row, name in enumerate(self._fold_of) if name != str(number)]
+        rest = [row for row, fold in enumerate(self._fold_of) if fold != number]
         shares = {"train": 1.0 - self._validation, "validation": self._validation}
         part_of = dict(zip(rest, self._assign(rest, shares), strict=True))
         return Fold(
             train=tuple(row for row in rest if part_of[row] == "train"),
             validation=tuple(row for row in rest if part_of[row] == "validation"),
-            selection=tuple(row for row, name in enumerate(self._fold_of) if name == str(number)),
+            selection=tuple(row for row, fold in enumerate(self._fold_of) if fold == number),
         )
 
     def _assign(self, rows: Sequence[int], shares: Mapping[str, float]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from tuner.cores import cores
+from tuner.errors import ConfigError
 from tuner.persist import Cache, read_parts
 from tuner.pipeline import Pipeline
 from tuner.records import SearchParts
@@ -33,8 +34,15 @@ def open_search(plan: StudyPlan) -> Search:
 
 
 def open_results(plan: StudyPlan, search: Search, *, total: int, blobs: BlobPlace) -> Results:
-    """Store the parts where they are new, open the study to workers, and give its results."""
+    """Store the parts where they are new, open the study to workers, and give its results.
+
+    Raises
+    ------
+    ConfigError
+        If the study in the storage was made with other parts.
+    """
     if plan.collected is not None:
+        _refuse_other_parts(search, plan.collected.parts)
         store_parts(plan.folder, plan.collected, plan.settings)
     parts = read_parts(plan.folder)
     terms = _open_to_workers(search, parts, total=total, blobs=blobs)
@@ -50,6 +58,16 @@ def open_results(plan: StudyPlan, search: Search, *, total: int, blobs: BlobPlac
         read_trials=search.trials,
         blobs=study_blobs(search, terms, plan.folder),
     )
+
+
+def _refuse_other_parts(search: Search, parts: SearchParts) -> None:
+    """Keep one study from trials on two splits of the same rows."""
+    terms, found = search.terms(), parts_digest(parts)
+    if terms is not None and terms.parts_digest != found:
+        raise ConfigError(
+            f"--study-name {search.study_name!r} was made with another split of these rows: the "
+            f"digest of its parts is {terms.parts_digest[:12]}…, that of these is {found[:12]}…."
+        )
 
 
 def _open_to_workers(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuner.config import Settings, digest, settings_digest
 from tuner.errors import ConfigError
-from tuner.persist import open_manifest
+from tuner.persist import open_manifest, read_parts
 from tuner.search import default_url, parse_url, probe_storage
 from tuner.service.check_settings import check_settings
 from tuner.service.collect import (
@@ -17,6 +17,7 @@ from tuner.service.collect import (
     split_digest,
     split_sources,
 )
+from tuner.service.shared_parts import parts_digest
 from tuner.service.study_name import check_study_name
 
 __all__ = ["StudyPlan", "plan_study"]
@@ -72,7 +73,9 @@ def plan_study(
     parse_url(url)
     probe_storage(url, wait_seconds=storage_wait_seconds)
     sources = read_sources(settings)
-    identity = digest([sources.fingerprint, settings_digest(settings)])
+    # A folder of `tuner collect` split otherwise is another study, though it has the same rows.
+    split = [sources.split] if sources.split else []
+    identity = digest([sources.fingerprint, settings_digest(settings), *split])
     name = study_name or f"{settings.study.name}-{identity[:8]}"
     check_study_name(name)
     check_settings(settings)
@@ -97,5 +100,10 @@ def _is_split(folder: Path, name: str, sources: Sources, settings: Settings) -> 
         raise ConfigError(
             f"--study-name {name!r}: {folder} was split with other settings "
             f"({origin['split']}); choose another --study-name or --output."
+        )
+    if sources.ready is not None and sources.split != parts_digest(read_parts(folder)):
+        raise ConfigError(
+            f"--study-name {name!r}: {folder} holds a study of another split of these rows than "
+            f"{sources.ready}; choose another --study-name or --output."
         )
     return True

@@ -45,6 +45,7 @@ def test_the_numbers_hold_what_the_sentence_states():
         "n": 2000,
         "margin": 0.01,
         "comparator": "default",
+        "winner_is_default": False,
         "others": ["default"],
         "n_comparisons": 2,
         "difference": 0.023,
@@ -53,6 +54,25 @@ def test_the_numbers_hold_what_the_sentence_states():
         "rows_needed": None,
         "rows_needed_for": None,
     }
+
+
+def test_a_search_that_the_default_settings_win_was_not_worth_it_and_says_how_they_do():
+    words = against("tfidf_words", 0.30, 0.25, 0.35, 0.0001)
+    characters = against("tfidf_characters", 0.28, 0.23, 0.33, 0.0001)
+
+    verdict = decide([words, characters, MAJORITY], metric="accuracy", n=2000, is_default=True)
+
+    assert verdict.kind == "not_worth_it"
+    assert verdict.sentence == (
+        "Not worth it: the search found nothing better than the untuned default settings; on "
+        "2,000 test rows their accuracy is 28.0 points above TF-IDF of characters with a linear "
+        "model (95% interval +23.0 to +33.0 points, p < 0.001 after Holm)."
+    )
+    assert verdict.sentence_zh == (
+        "不值得：搜索没有找到比未调优的默认设置更好的配置；在 2,000 条测试样本上，默认设置的准确率"
+        "比字级 TF-IDF 加线性模型高 28.0 个百分点（95% 置信区间为 +23.0 至 +33.0 个百分点，"
+        "Holm 校正后 p < 0.001）。"
+    )
 
 
 def test_beating_the_default_alone_is_not_enough():
