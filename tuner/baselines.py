@@ -119,8 +119,10 @@ def _fit(
 ) -> TfidfLinear:
     """Fit on train for each of four costs, and keep the one with the best validation macro-F1.
 
-    Of more than 10,000 train rows the first 10,000 choose the cost, and all are fitted with it.
+    Of more than 10,000 train rows 10,000 drawn at random choose the cost, and all are fitted
+    with it.
     """
+    import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.metrics import f1_score
 
@@ -138,13 +140,15 @@ def _fit(
     )
     features = vectorizer.fit_transform(train.documents)
     validation_features = vectorizer.transform(validation.documents)
-    n_chosen = min(features.shape[0], ROWS_FOR_COSTS)
     labels = list(train.labels)
-    if len(set(labels[:n_chosen])) < 2:
-        n_chosen = len(labels)  # rows sorted by class: the first ones tell nothing
+    # Not the first ones: a table may be sorted by class.
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(labels))[:ROWS_FOR_COSTS])
+    if len({labels[row] for row in drawn}) < 2:
+        drawn = np.arange(len(labels))
+    of_drawn = [labels[row] for row in drawn]
 
     def value(cost: float) -> float:
-        model = _svm(features[:n_chosen], labels[:n_chosen], cost, seed)
+        model = _svm(features[drawn], of_drawn, cost, seed)
         predicted = model.predict(validation_features)
         return float(f1_score(validation.labels, predicted, average="macro", zero_division=0))
 

@@ -1,3 +1,4 @@
+from tuner import baselines
 from tuner.baselines import (
     LabelledTokens,
     fit_tfidf_characters,
@@ -50,6 +51,24 @@ def test_rows_sorted_by_class_do_not_break_the_choice_of_the_cost(monkeypatch):
     model = fit_tfidf_words(train, train, seed=0)
 
     assert model.predict([["good"], ["bad"]]) == ["+", "-"]
+
+
+def test_the_cost_is_chosen_on_all_classes_of_a_sorted_table(monkeypatch):
+    monkeypatch.setattr("tuner.baselines.ROWS_FOR_COSTS", 60)
+    fit, seen = baselines._svm, []
+
+    def watched(features, labels, *rest):
+        seen.append(set(labels))
+        return fit(features, labels, *rest)
+
+    monkeypatch.setattr("tuner.baselines._svm", watched)
+    rows = LabelledTokens(
+        [[f"w{n // 30}"] for n in range(120)], [f"{n // 30}" for n in range(120)]
+    )
+
+    fit_tfidf_words(rows, rows, seed=0)
+
+    assert all(labels == {"0", "1", "2", "3"} for labels in seen)
 
 
 def test_majority_of_equal_classes_is_the_first_by_name():
