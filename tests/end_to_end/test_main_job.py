@@ -86,7 +86,7 @@ def test_results_are_json_and_csv_and_lie_where_promised(finished):
     run = folder / "runs" / "s"
 
     assert (folder / "runs" / "tuner.db").exists()
-    rows = list(csv.DictReader((run / "trials.csv").read_text("utf-8").splitlines()))
+    rows = list(csv.DictReader((run / "trials.csv").read_text("utf-8-sig").splitlines()))
     assert [row["state"] for row in rows] == ["complete"] * 4
     study = json.loads((run / "study.json").read_text(encoding="utf-8"))
     assert study["trials"]["finished"] == 4
@@ -267,7 +267,7 @@ def wait_for(condition, seconds=120):
 
 def n_finished(folder):
     try:
-        table = (folder / "runs/s/trials.csv").read_text(encoding="utf-8")
+        table = (folder / "runs/s/trials.csv").read_text(encoding="utf-8-sig")
     except OSError:
         return 0
     return sum(row["state"] == "complete" for row in csv.DictReader(table.splitlines()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from pathlib import Path
@@ -66,7 +65,7 @@ def predict(
     from tuner.cli.run_folder import find_run
     from tuner.errors import ConfigError
     from tuner.pipeline import load_model
-    from tuner.report import csv_cell
+    from tuner.report import csv_row_writer
 
     if bool(texts) == (input_file is not None):
         raise ConfigError(
@@ -76,9 +75,9 @@ def predict(
     columns = text or loaded.settings.data.text
     rows = list(texts) if input_file is None else _read_texts(input_file, tuple(columns), text)
     probabilities = loaded.probabilities(rows)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    write_row = csv_row_writer(sys.stdout)
     if not as_json:
-        writer.writerow(["label", "probability", "text"])
+        write_row(["label", "probability", "text"])
     for row, scores in zip(rows, probabilities, strict=True):
         label = loaded.classes[int(scores.argmax())]
         if as_json:
@@ -91,7 +90,7 @@ def predict(
             }
             click.echo(json.dumps(line, ensure_ascii=False))
         else:
-            writer.writerow([csv_cell(label), f"{scores.max():.6f}", csv_cell(row)])
+            write_row([label, f"{scores.max():.6f}", row])
 
 
 def _read_texts(path: str, columns: tuple[str, ...], asked: tuple[str, ...]) -> list[str]:

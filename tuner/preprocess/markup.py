@@ -19,7 +19,6 @@ _BLOCK = (
     "object ol optgroup option output p param picture pre progress script section select source "
     "style summary svg table tbody td template textarea tfoot th thead title tr track ul video"
 )
-_BLOCK_NAMES = frozenset(_BLOCK.split())
 _WITHOUT_VALUE = (
     "allowfullscreen async autofocus autoplay border checked compact controls declare default "
     "defer disabled download formnovalidate hidden inert ismap itemscope loop multiple muted "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from tuner.corpus import duplicate_key, near_duplicate_groups
 from tuner.doctor import find_label_noise
 from tuner.pipeline import Pipeline
 from tuner.records import Document
-from tuner.report import csv_cell
+from tuner.report import BYTE_ORDER_MARK, csv_row_writer
 
 __all__ = [
     "SUSPECTS_FILE",
@@ -158,15 +157,14 @@ def shuffled(n: int, *, seed: int) -> list[int]:
 def suspects_csv(suspects: Sequence[SuspectRow]) -> str:
     """Give the suspects as a table to review, one row each, the surest first.
 
-    It begins with a byte order mark: without one, Excel takes UTF-8 for the code page of its
-    country and shows Chinese as garbage. Formulas are neutralised.
+    It begins with a byte order mark; formulas are neutralised.
     """
     buffer = io.StringIO()
-    buffer.write("\ufeff")
-    writer = csv.writer(buffer, lineterminator="\n")
+    buffer.write(BYTE_ORDER_MARK)
+    write_row = csv_row_writer(buffer)
     names = ("file", "line", "given_label", "suggested_label", "self_confidence", "text")
-    writer.writerow(names)
+    write_row(names)
     for suspect in suspects:
         row = suspect.as_json()
-        writer.writerow([csv_cell(row[name]) for name in names])
+        write_row(row[name] for name in names)
     return buffer.getvalue()

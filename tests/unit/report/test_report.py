@@ -1,5 +1,8 @@
+import csv
+import io
+
 from tuner.records import Finding, TrialRecord
-from tuner.report import csv_cell, study_note, trials_csv
+from tuner.report import csv_cell, csv_row_writer, study_note, trials_csv
 
 
 def record(**changes):
@@ -16,7 +19,7 @@ def test_trials_table_has_a_row_a_trial_and_says_what_failed():
                                          attributes={"failure": "=cmd()"})])  # fmt: skip
 
     head, first, second = table.splitlines()
-    assert head.startswith("number,state,value") and "m.x" in head
+    assert head.startswith("\ufeffnumber,state,value") and "m.x" in head
     assert first.startswith("1,complete,0.5")
     assert "'=cmd()" in second
 
@@ -25,6 +28,21 @@ def test_formulas_are_neutralised_and_numbers_are_not():
     assert [csv_cell(value) for value in ("=A1", "@x", "-1+2", "ok", -1.0, "-1")] == [
         "'=A1", "'@x", "'-1+2", "ok", -1.0, "-1",
     ]  # fmt: skip
+
+
+def test_a_lone_carriage_return_tears_no_row_and_lets_no_formula_begin_one():
+    file = io.StringIO(newline="")
+    write_row = csv_row_writer(file)
+    write_row(["label", "text"])
+    write_row(["正面", "很好\r=cmd()"])
+    write_row(["负面", "\r\n=cmd()"])
+    write_row(["负面", "a\rb\r\nc"])
+
+    rows = list(csv.reader(io.StringIO(file.getvalue(), newline="")))
+
+    assert rows == [["label", "text"], ["正面", "很好\n=cmd()"], ["负面", "'\n=cmd()"],
+                    ["负面", "a\nb\nc"]]  # fmt: skip
+    assert "\r" not in file.getvalue()
 
 
 def test_note_shows_user_text_and_never_runs_it():

@@ -138,7 +138,7 @@ def test_smallest_usable_tables_do_no_harm(tmp_path, n):
 
 
 def test_csv_of_suspects_opens_in_a_spreadsheet_and_runs_no_formula():
-    document = Document('=HYPERLINK("x")\n第二行', "+正面", "a.csv", 7)
+    document = Document('=HYPERLINK("x")\r第二行', "+正面", "a.csv", 7)
 
     written = suspects_csv([SuspectRow(document, "负面", 0.012345)])
 
