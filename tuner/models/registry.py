@@ -117,14 +117,20 @@ def ignored_settings(backbone: str) -> frozenset[str]:
 
 
 def model_shape(settings: ModelSettings, *, vocabulary_size: int, n_classes: int) -> ModelShape:
-    """Resolve the sizes of a network."""
+    """Resolve the sizes of a network; one that the backbone ignores is always the default."""
+    ignored = {
+        field: about.default
+        for field, about in ModelSettings.model_fields.items()
+        if f"model.{field}" in ignored_settings(settings.backbone)
+    }
+    heeded = settings.model_copy(update=ignored)
     return ModelShape(
         settings.backbone,
         vocabulary_size,
         n_classes,
-        settings.embedding_width,
-        network_width(settings, n_classes),
-        settings.kernel_sizes,
+        heeded.embedding_width,
+        network_width(heeded, n_classes),
+        heeded.kernel_sizes,
     )
 
 

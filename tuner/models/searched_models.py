@@ -8,6 +8,7 @@ from tuner.sizes import few_sizes_up
 
 __all__ = ["ignored_by_all", "ignored_remark", "searched_models", "widths_remark"]
 
+_CHOICES_MAX = 6
 _WIDTHS = ("model.embedding_width", "model.width")
 
 
@@ -69,10 +70,13 @@ def widths_remark(settings: Settings) -> str | None:
             continue
         widths = range(int(entry.low), int(entry.high) + 1, int(entry.step or 1))
         few = sorted({min(few_sizes_up(width), widths[-1]) for width in widths})
+        if len(few) > _CHOICES_MAX:
+            few = [*few[:-1:2], few[-1]]
         if len(few) < len(widths) and name not in ignored_by_all(settings):
             remarks.append(
                 f"space.{name}: each of its {len(widths)} widths is compiled for, seconds a "
-                f"trial; choices are compiled for once each, such as {{choices={few}}}"
+                "trial; a few choices, whose networks stay in memory, are compiled for once "
+                f"each, such as {{choices={few}}}"
             )
     return "; ".join(remarks) or None
 
