@@ -43,7 +43,7 @@ class NoStore:
     def keep_weights(self, outcome, *, n_better):
         return "weights"
 
-    def checkpoint(self, origin, attempt):
+    def checkpoint(self, origin, attempt, identity):
         return NoCheckpoint()
 
 

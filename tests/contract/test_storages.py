@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 
+import numpy as np
 import optuna
 import pytest
 import sqlalchemy
 from optuna.trial import TrialState
 
 from tests.fake_trainer import NoStore, Quiet, run_fake, value_of
+from tuner import records
 from tuner.config import apply_params, load_settings
 from tuner.errors import ConfigError, Interrupted, TooManyFailures, TrialFailed
 from tuner.records import Spent
@@ -26,6 +28,7 @@ from tuner.search import (
 from tuner.search.enduring import EnduringStorage
 from tuner.search.owner import claiming_owner
 from tuner.search.urls import parse_url
+from tuner.service.weights import BlobTrials
 
 OPENED = []
 
@@ -123,6 +126,30 @@ def test_second_ctrl_c_costs_the_study_no_configuration(url):
     default = next(trial for trial in study.trials() if trial.state == "complete")
     assert default.origin == 0
     assert default.attributes["default"]
+
+
+def test_study_made_anew_under_the_same_name_does_not_go_on_from_states_of_the_deleted_one(url):
+    def found_and_stopped(settings, *, checkpoint, **_):
+        states.append(checkpoint.load())
+        checkpoint.save(records.TrialState({"w": np.zeros(1)}, {}, epoch=1))
+        raise Interrupted(15)
+
+    def begin():
+        study = search(url)
+        blobs = BlobTrials(study.table_blobs(), n_kept=1)
+        with pytest.raises(Interrupted):
+            study.run(found_and_stopped, total=3, progress=Quiet(), stop_requested=lambda: None,
+                      store=blobs)  # fmt: skip
+        return study
+
+    states = []
+    begin()
+    first = begin()
+    optuna.delete_study(study_name="s", storage=first._storage)
+    begin()
+    begin()
+
+    assert [state is not None for state in states] == [False, True, False, True]
 
 
 def die_in_epoch(url, epoch):

@@ -25,6 +25,7 @@ from tuner.errors import (
 from tuner.last_resort import in_my_place
 from tuner.records import Checkpoint, Progress, Spent, StopRequested, TrialOutcome, TrialRecord
 from tuner.search.enduring import EnduringStorage
+from tuner.search.identity import trial_identity
 from tuner.search.objective import (
     RunTrial,
     TrialReport,
@@ -55,6 +56,8 @@ class ClaimedTrial:
         Who we are, see `claiming_owner`.
     settings
         The study's.
+    identity
+        The study's, see `study_identity`.
     watch
         Measures what happens around the training.
     about
@@ -71,6 +74,7 @@ class ClaimedTrial:
         *,
         owner: Mapping[str, Any],
         settings: Settings,
+        identity: str,
         watch: Stopwatch,
         about: Mapping[str, Any],
         read_trials: Callable[[], Sequence[TrialRecord]],
@@ -80,6 +84,7 @@ class ClaimedTrial:
         self._trial = trial
         self._owner = owner
         self._settings = settings
+        self._identity = identity
         self._watch = watch
         self._about = about
         self._read_trials = read_trials
@@ -95,7 +100,9 @@ class ClaimedTrial:
         """Draw its parameters, train, and tell how it ended; see `Search.run_one`."""
         trial = self._trial
         origin = int(trial.user_attrs.get("origin", trial.number))
-        checkpoint = store.checkpoint(origin, int(trial.user_attrs.get("attempt", 1)))
+        attempt = int(trial.user_attrs.get("attempt", 1))
+        seeds = trial_seeds(self._settings.study.seed, origin)
+        checkpoint = store.checkpoint(origin, attempt, "")  # what it is, its parameters tell
         report = TrialReport(self._storage, trial, progress, may_prune=origin != 0)
         try:
             with self._watch.stage("suggest"), self._storage.writing_together():
@@ -103,11 +110,13 @@ class ClaimedTrial:
             if self._finish_if_duplicate(params):
                 return
             self._refuse_if_set_aside(params)
+            identity = trial_identity(self._identity, params, seeds)
+            checkpoint = store.checkpoint(origin, attempt, identity)
             progress.trial_started(trial.number, params)
             with in_my_place(lambda signal: self._hand_back(str(Interrupted(signal)))):
                 outcome = run_trial(
                     apply_params(self._settings, params),
-                    seeds=trial_seeds(self._settings.study.seed, origin),
+                    seeds=seeds,
                     report=report,
                     stop_requested=stop_requested,
                     checkpoint=checkpoint,

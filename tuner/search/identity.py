@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import uuid
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import optuna
 from pydantic import ValidationError
 
-from tuner.config import Settings, settings_digest, settings_record
+from tuner.config import Settings, digest, settings_digest, settings_record
 from tuner.config.complaints import as_config_error
 from tuner.errors import ConfigError
 from tuner.models import digest_differences
+from tuner.records import TrialSeeds
 
-__all__ = ["differences", "named_contents", "stored_settings", "write_or_compare"]
+__all__ = [
+    "differences",
+    "named_contents",
+    "stored_settings",
+    "study_identity",
+    "trial_identity",
+    "write_or_compare",
+]
 
 _CONTENTS = "contents"
+_MADE = "made"
 
 
 def write_or_compare(
@@ -50,6 +61,7 @@ def write_or_compare(
             study.set_metric_names([settings.study.metric])
         study.set_user_attr("settings", record)
         study.set_user_attr("fingerprint", fingerprint)
+        study.set_user_attr(_MADE, uuid.uuid4().hex)
         if contents:
             study.set_user_attr(_CONTENTS, dict(contents))
         study.set_user_attr("settings_digest", settings_digest(settings))
@@ -73,6 +85,22 @@ def write_or_compare(
             f"--study-name {name!r} was made with other files: {'; '.join(found)}; put the old "
             "ones back, or choose another --study-name."
         )
+
+
+def study_identity(attributes: Mapping[str, Any]) -> str:
+    """Tell a study from all others, also from one of its name that was deleted.
+
+    One made before studies had a mark of their own is told by its settings.
+    """
+    return f"{attributes.get(_MADE, '')}:{attributes['settings_digest']}"
+
+
+def trial_identity(study: str, params: Mapping[str, Any], seeds: TrialSeeds) -> str:
+    """Give the digest of all that a trial's course follows from, 64 hexadecimal digits.
+
+    `study` is the `study_identity` of its study.
+    """
+    return digest({"study": study, "parameters": dict(params), "seeds": asdict(seeds)})
 
 
 def named_contents(attributes: Mapping[str, Any]) -> dict[str, str]:

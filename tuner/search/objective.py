@@ -49,8 +49,11 @@ class TrialStore(Protocol):
         the weights. It is 0 for trial 0, whose weights are always wanted.
         """
 
-    def checkpoint(self, origin: int, attempt: int) -> Checkpoint:
-        """Give the states of one attempt at a trial."""
+    def checkpoint(self, origin: int, attempt: int, identity: str) -> Checkpoint:
+        """Give the states of one attempt at a trial.
+
+        `identity` tells the trial from one of the same number in another study of this name.
+        """
 
 
 def trial_seeds(study_seed: int, origin: int) -> TrialSeeds:

@@ -17,7 +17,12 @@ from tuner.search.ending_note import note_conclusion, note_ending
 from tuner.search.endurance import Endurance
 from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
-from tuner.search.identity import named_contents, stored_settings, write_or_compare
+from tuner.search.identity import (
+    named_contents,
+    stored_settings,
+    study_identity,
+    write_or_compare,
+)
 from tuner.search.locks import named_lock
 from tuner.search.owner import is_dead
 from tuner.search.pruner import build_pruner
@@ -55,6 +60,10 @@ class StoredStudy:
     ----------
     checkpoints
         Digests of the pretrained checkpoints that its trials can use; compared too.
+    identity
+        Tells it from others, also from one of its name that was deleted.
+    is_new
+        Whether it was made just now.
     """
 
     def __init__(
@@ -98,6 +107,7 @@ class StoredStudy:
                 pruner=build_pruner(self.settings.pruner, epochs_max=self.settings.epochs_max),
             )
             write_or_compare(self._study, self.settings, fingerprint, contents)
+            self.identity = study_identity(self._study.user_attrs)
         self.n_reaped = self.reap()
 
     @classmethod

@@ -164,6 +164,7 @@ class Search(StoredStudy):
                     trial,
                     owner=owner,
                     settings=self.settings,
+                    identity=self.identity,
                     watch=self._watch,
                     about=self.about,
                     read_trials=self.trials,

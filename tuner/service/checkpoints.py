@@ -14,7 +14,7 @@ from tuner.errors import CheckpointError
 from tuner.persist import BlobStore, pack_arrays, unpack_arrays
 from tuner.records import TrialState
 
-__all__ = ["CHECKPOINT", "BlobCheckpoint", "SaveCost", "origin_of"]
+__all__ = ["CHECKPOINT", "BlobCheckpoint", "SaveCost", "drop_checkpoints", "origin_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +36,13 @@ def origin_of(key: str) -> int | None:
     return int(rest.partition("-")[0]) if name == CHECKPOINT else None
 
 
+def drop_checkpoints(blobs: BlobStore) -> None:
+    """Let go all states, which a study that is new has from a deleted one of its name."""
+    for key in list(blobs.keys()):
+        if origin_of(key) is not None:
+            blobs.delete(key)
+
+
 @dataclass(slots=True)
 class SaveCost:
     """Seconds that the last state took to be stored; None before the first."""
@@ -47,7 +54,8 @@ class BlobCheckpoint:
     """The states of one attempt at a trial, keyed by original trial and attempt.
 
     Two attempts never write under one key: a robbed worker that does not know it yet does no
-    harm.
+    harm. A state bears the identity of its trial, and one of another trial is passed over: a
+    study that was deleted may have left it under the same number.
 
     Parameters
     ----------
@@ -55,6 +63,8 @@ class BlobCheckpoint:
         Number of the original trial.
     attempt
         Counted from 1; the states of those before it are read.
+    identity
+        Of the trial: its study, settings, parameters and seeds.
     every_seconds
         Work that may be lost where storing a state takes more than 2 % of an epoch's time: it is
         then stored when so much has been worked since the last one, and for at most a twentieth
@@ -69,25 +79,31 @@ class BlobCheckpoint:
         *,
         origin: int,
         attempt: int,
+        identity: str,
         every_seconds: float,
         cost: SaveCost,
     ) -> None:
         self._blobs = blobs
         self._keys = [f"{CHECKPOINT}-{origin}-{number}" for number in range(1, attempt + 1)]
+        self._identity = identity
         self._every_seconds = every_seconds
         self._cost = cost
         self._saved = self._asked = time.monotonic()
 
     def load(self) -> TrialState | None:
-        """Give the newest whole state of the attempts so far."""
+        """Give the newest whole state of the attempts at this trial so far."""
         for key in reversed(self._keys):
             content = self._blobs.get(key)
             if content is None:
                 continue
             try:
-                return _unpack(content)
+                identity, state = _unpack(content)
             except (CheckpointError, ValueError, KeyError) as error:
                 _log.warning("%s is damaged, an older state is taken: %s", key, error)
+                continue
+            if identity == self._identity:
+                return state
+            _log.warning("%s is the state of another trial, and is left alone", key)
         return None
 
     def is_due(self) -> bool:
@@ -101,7 +117,7 @@ class BlobCheckpoint:
 
     def save(self, state: TrialState) -> None:
         """Store a state in the place of this attempt's last one."""
-        self._blobs.put(self._keys[-1], _pack(state))
+        self._blobs.put(self._keys[-1], _pack(state, self._identity))
         now = time.monotonic()
         # From the question on: the state was copied out of the program in between.
         self._cost.seconds = now - self._asked
@@ -113,12 +129,14 @@ class BlobCheckpoint:
             self._blobs.delete(key)
 
 
-def _pack(state: TrialState) -> bytes:
-    about = json.dumps({"epoch": state.epoch, "about": dict(state.about)})
+def _pack(state: TrialState, identity: str) -> bytes:
+    about = json.dumps({"of": identity, "epoch": state.epoch, "about": dict(state.about)})
     return pack_arrays({**state.arrays, _ABOUT: np.frombuffer(about.encode(), np.uint8)})
 
 
-def _unpack(content: bytes) -> TrialState:
+def _unpack(content: bytes) -> tuple[str, TrialState]:
+    """Give the trial's identity, and its state."""
     arrays: dict[str, Any] = unpack_arrays(content)
     about = json.loads(arrays.pop(_ABOUT).tobytes())
-    return TrialState(arrays, about["about"], int(about["epoch"]))
+    state = TrialState(arrays, about["about"], int(about["epoch"]))
+    return about.get("of", ""), state

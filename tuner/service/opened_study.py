@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from tuner.cores import cores
 from tuner.errors import ConfigError
@@ -10,6 +11,7 @@ from tuner.persist import Cache, read_parts
 from tuner.pipeline import Pipeline
 from tuner.records import SearchParts
 from tuner.search import BlobPlace, Search, StudyTerms, mask
+from tuner.service.checkpoints import drop_checkpoints
 from tuner.service.collect import read_findings, store_parts
 from tuner.service.plan import StudyPlan
 from tuner.service.results import Results
@@ -45,7 +47,7 @@ def open_results(plan: StudyPlan, search: Search, *, total: int, blobs: BlobPlac
         _refuse_other_parts(search, plan.collected.parts)
         store_parts(plan.folder, plan.collected, plan.settings)
     parts = read_parts(plan.folder)
-    terms = _open_to_workers(search, parts, total=total, blobs=blobs)
+    terms = _open_to_workers(search, parts, folder=plan.folder, total=total, blobs=blobs)
     cache = Cache(plan.output / "cache")
     return Results(
         plan.folder,
@@ -71,7 +73,7 @@ def _refuse_other_parts(search: Search, parts: SearchParts) -> None:
 
 
 def _open_to_workers(
-    search: Search, parts: SearchParts, *, total: int, blobs: BlobPlace
+    search: Search, parts: SearchParts, *, folder: Path, total: int, blobs: BlobPlace
 ) -> StudyTerms:
     """Write down what workers go by; the place of the blobs stays as it was first chosen."""
     before, counts = search.terms(), search.counts()
@@ -83,6 +85,8 @@ def _open_to_workers(
         code=code_identity(),
         weights_kept=search.settings.workers.weights_kept,
     )
+    if search.is_new:
+        drop_checkpoints(study_blobs(search, terms, folder))
     if terms.blobs == "database":
         table = search.table_blobs()
         share_parts(parts, table)

@@ -54,12 +54,13 @@ class BlobTrials:
             self._blobs.put(key, content)
         return key
 
-    def checkpoint(self, origin: int, attempt: int) -> BlobCheckpoint:
+    def checkpoint(self, origin: int, attempt: int, identity: str) -> BlobCheckpoint:
         """Give the states of one attempt at a trial."""
         return BlobCheckpoint(
             self._blobs,
             origin=origin,
             attempt=attempt,
+            identity=identity,
             every_seconds=self._checkpoint_seconds,
             cost=self._save_cost,
         )

@@ -5,7 +5,7 @@ import pytest
 
 from tuner.persist import FolderBlobs
 from tuner.records import TrialState
-from tuner.service.checkpoints import BlobCheckpoint, SaveCost
+from tuner.service.checkpoints import BlobCheckpoint, SaveCost, drop_checkpoints
 
 
 @pytest.fixture
@@ -13,10 +13,11 @@ def blobs(tmp_path):
     return FolderBlobs(tmp_path)
 
 
-def checkpoint(blobs, *, attempt, origin=3, every=0.0, cost=None):
+def checkpoint(blobs, *, attempt, origin=3, identity="this", every=0.0, cost=None):
     return BlobCheckpoint(
-        blobs, origin=origin, attempt=attempt, every_seconds=every, cost=cost or SaveCost()
-    )
+        blobs, origin=origin, attempt=attempt, identity=identity, every_seconds=every,
+        cost=cost or SaveCost(),
+    )  # fmt: skip
 
 
 def state(epoch):
@@ -42,6 +43,14 @@ def test_damaged_state_is_passed_over(blobs, tmp_path):
     assert checkpoint(blobs, attempt=3).load().epoch == 1
 
 
+def test_state_of_another_trial_of_the_same_number_is_passed_over(blobs):
+    checkpoint(blobs, attempt=1).save(state(1))
+    checkpoint(blobs, attempt=2, identity="another").save(state(2))
+
+    assert checkpoint(blobs, attempt=2).load().epoch == 1
+    assert checkpoint(blobs, attempt=2, identity="a third").load() is None
+
+
 def test_state_of_a_robbed_attempt_does_not_touch_its_successor(blobs):
     robbed, successor = checkpoint(blobs, attempt=1), checkpoint(blobs, attempt=2)
     successor.save(state(7))
@@ -59,6 +68,16 @@ def test_end_of_a_trial_removes_the_states_of_all_its_attempts(blobs):
     last.clear()
 
     assert blobs.keys() == ["checkpoint-4-1"]
+
+
+def test_states_that_a_deleted_study_has_left_are_let_go(blobs):
+    checkpoint(blobs, attempt=1).save(state(1))
+    checkpoint(blobs, attempt=2, origin=12).save(state(1))
+    blobs.put("parts-0f", b"")
+
+    drop_checkpoints(blobs)
+
+    assert blobs.keys() == ["parts-0f"]
 
 
 class Clock:
