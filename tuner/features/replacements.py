@@ -112,7 +112,7 @@ def _neighbours(
     value decomposition, compared by cosine: Levy, Goldberg and Dagan 2015, TACL 3, section 3.
     """
     from scipy.sparse import csr_matrix
-    from scipy.sparse.linalg import svds
+    from scipy.sparse.linalg import ArpackError, svds
 
     size = len(vocabulary)
     table = np.repeat(np.arange(size, dtype=np.int32)[:, None], N_NEIGHBOURS, axis=1)
@@ -140,8 +140,13 @@ def _neighbours(
     sums = np.asarray(together.sum(axis=1)).ravel()
     ratio = together.data * together.sum() / (sums[together.row] * sums[together.col])
     together.data = np.log(np.maximum(ratio, 1.0))
+    if together.data.max(initial=0.0) < 1e-9:
+        return table  # no two words stand together, or none more often than by chance
     start = np.random.default_rng(0).normal(size=len(chosen))
-    left, values, _ = svds(together.tocsr(), k=_DIMENSIONS, v0=start)
+    try:
+        left, values, _ = svds(together.tocsr(), k=_DIMENSIONS, v0=start)
+    except ArpackError:  # too few pairs for so many dimensions
+        return table
     vectors = left * np.sqrt(values)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     for begin in range(0, len(chosen), 1000):

@@ -42,6 +42,18 @@ def test_rare_words_and_special_entries_stand_for_themselves():
     assert found.misspellings[:2].tolist() == [[0] * 4, [1] * 4]
 
 
+def test_words_that_never_stand_together_stand_for_themselves():
+    vocabulary = vocabulary_of(*(f"w{i}" for i in range(80)))
+    alone = Encoded(np.tile(np.arange(2, 82), 6).astype(np.int32), np.full(480, 1, np.int32))
+    # Every word beside every word, so that nothing stands together more often than by chance.
+    pairs = np.stack(np.meshgrid(np.arange(2, 82), np.arange(2, 82)), axis=-1).reshape(-1, 2)
+    by_chance = Encoded(pairs.ravel().astype(np.int32), np.full(len(pairs), 2, np.int32))
+
+    for train in (alone, by_chance):
+        found = fit_replacements(vocabulary, train, ngrams=1)
+        assert found.neighbours.tolist() == [[row] * 5 for row in range(82)]
+
+
 def test_misspelling_is_one_character_away_or_unknown():
     vocabulary = vocabulary_of("cat", "cart", "act", "好", "看", "很")
     train = Encoded(np.array([2], np.int32), np.array([1], np.int32))
