@@ -142,15 +142,21 @@ def chances_above(threshold: float, x: Floats, y: Floats, new: Floats) -> Floats
     n = len(x)
     from_mean = x - x.mean()
     spread = float(np.square(from_mean).sum())
-    if spread == 0.0:
+    if spread <= _rounding(x):
         return np.ones(len(new))
     slope = max(0.0, float((from_mean * y).sum()) / spread)
     residuals = y - y.mean() - slope * from_mean
-    variance = float(np.square(residuals).sum()) / (n - 2)
-    if variance == 0.0:
+    squares = float(np.square(residuals).sum())
+    if squares <= _rounding(y):
         return np.ones(len(new))
+    variance = squares / (n - 2)
     distance = new - float(x.mean())
     error = np.sqrt(variance * (1.0 + 1.0 / n + np.square(distance) / spread))
     predicted = float(y.mean()) + slope * distance
     chances: Floats = stdtr(n - 2, (predicted - threshold) / error)
     return chances
+
+
+def _rounding(values: Floats) -> float:
+    """Give the sum of squares that equal values have by rounding: a mean of them differs a bit."""
+    return float(len(values) * np.square(4.0 * np.finfo(np.float64).eps * np.abs(values).max()))

@@ -39,7 +39,15 @@ def test_prediction_outside_the_points_is_less_certain():
 
 
 @pytest.mark.parametrize(
-    ("x", "y"), [([0.5] * 4, Y), (X, [0.7] * 4)], ids=["same beginning", "no residual"]
+    ("x", "y"),
+    [
+        ([0.5] * 4, Y),
+        (X, [0.7] * 4),
+        # Equal values whose mean is rounded to another number.
+        ([0.1] * 6, [*Y, 0.4, 0.7]),
+        ([*X, 4.0, 5.0], [0.1] * 6),
+    ],
+    ids=["same beginning", "no residual", "rounded beginning", "rounded residual"],
 )
 def test_points_that_say_nothing_leave_every_chance(x, y):
     assert chance_above(9.0, np.array(x), np.array(y), 0.0) == 1.0
