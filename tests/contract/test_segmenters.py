@@ -86,6 +86,10 @@ def test_unknown_stop_words_are_refused():
         stop_words("klingon")
 
 
+def test_of_no_texts_there_are_no_tokens():
+    assert list(tokenize([], PreprocessSettings(segmenter="words"))) == []
+
+
 def test_worker_processes_change_nothing(monkeypatch):
     texts = [f"这家酒店很好 {number}" for number in range(1200)]
     settings_ = PreprocessSettings(segmenter="characters")

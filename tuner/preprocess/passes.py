@@ -126,6 +126,8 @@ def _segment_piece(cleaned: PackedTexts, settings: PreprocessSettings) -> TokenP
 
 def _cut(sizes: npt.NDArray[np.int64], limit: int) -> list[tuple[int, int]]:
     """Cut rows into runs of about `limit` together, start and stop of each."""
+    if not len(sizes):
+        return []
     piece_of = (np.cumsum(sizes) - sizes) // limit
     starts = np.flatnonzero(np.diff(piece_of, prepend=-1))
     return [*zip(starts.tolist(), [*starts[1:].tolist(), len(sizes)], strict=True)]

@@ -54,6 +54,7 @@ def test_kernels_of_one_size_are_trained_and_stored_apart(pipeline, tmp_path):
     model = Model(read_model(tmp_path / "model"))
     assert model.evaluate(pipeline.parts.validation) == outcome.validation
     assert model.evaluate(pipeline.parts.selection) == outcome.selection
+    assert model.probabilities([]).shape == (0, 2)
 
 
 CUTS = {"preprocess.segmenter": ["jieba", "characters"], "features.ngrams": ["1", "2"]}
