@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from tuner.errors import DataError
 from tuner.features.encode import Encoded
+from tuner.features.subwords import SUBWORD
 from tuner.features.vocabulary import JOINT, PAD, UNK
 
 __all__ = ["Coverage", "EmbeddingStart", "WordVectors", "read_vectors", "vectors_width"]
@@ -31,8 +32,8 @@ _WIDTH_MAX = 100_000  # what claims more is damaged, and must not fill the memor
 class Coverage:
     """How many of a vocabulary's words have a vector.
 
-    `n_words` and `n_found` count words, without pairs and special entries; `token_share` is the
-    share of the train tokens that the words found make up.
+    `n_words` and `n_found` count words, no n-grams, pieces of words or special entries;
+    `token_share` is the share of the train tokens that the words found make up.
     """
 
     n_words: int
@@ -69,7 +70,7 @@ class WordVectors:
         Parameters
         ----------
         vocabulary
-            Token to id; n-grams have no vector.
+            Token to id; n-grams and pieces of words have no vector.
         train
             The encoded texts of train.
         """
@@ -83,7 +84,9 @@ class WordVectors:
         values = np.array([found[number] for number in ids.tolist()], np.float32)
         has_vector = np.zeros(len(vocabulary), bool)
         has_vector[ids] = True
-        is_single = np.array([JOINT not in token for token in vocabulary])
+        is_single = np.array(
+            [JOINT not in token and not token.startswith(SUBWORD) for token in vocabulary]
+        )
         tokens = train.flat[is_single[train.flat]]
         n_words = int(is_single.sum()) - len((PAD, UNK))
         share = float(has_vector[tokens].mean()) if len(tokens) else 0.0

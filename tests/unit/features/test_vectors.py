@@ -10,6 +10,7 @@ import pytest
 
 from tuner.errors import DataError
 from tuner.features import Encoded, read_vectors, vectors_width
+from tuner.features.subwords import SUBWORD
 
 WORDS = {"[PAD]": 0, "[UNK]": 1, "好": 2, "york": 3, "差": 4, "好\x1f差": 5}
 TRAIN = Encoded(np.array([2, 5, 4, 2], np.int32), np.array([3, 1], np.int32))
@@ -77,6 +78,16 @@ def test_coverage_counts_the_tokens_of_train_without_pairs(tmp_path):
 
     # Tokens 好 差 | 好, and a pair that counts for nothing.
     assert (coverage.n_found, coverage.token_share) == (1, pytest.approx(2 / 3))
+
+
+def test_coverage_counts_no_pieces_of_words(tmp_path):
+    vectors = read_vectors(npz(tmp_path / "a.npz"), {"好", "差"})
+    with_pieces = {**WORDS, f"{SUBWORD} yo": 6, f"{SUBWORD}ork": 7}
+    train = Encoded(np.array([2, 5, 4, 2, 6, 7, 6], np.int32), np.array([3, 4], np.int32))
+
+    _, coverage = vectors.start(with_pieces, train)
+
+    assert (coverage.n_words, coverage.token_share) == (3, pytest.approx(2 / 3))
 
 
 @pytest.mark.parametrize(
