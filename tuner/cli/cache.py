@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,7 @@ def show(*, output: Path, as_json: bool) -> None:
     entries = found.entries()
     total = sum(entry.n_bytes for entry in entries)
     limit = found.limit_bytes
-    weights = [path.stat().st_size for path in sorted(output.glob("*/blobs/*.blob"))]
+    weights = list(_sizes(output.glob("*/blobs/*.blob")))
     if as_json:
         click.echo(
             json.dumps(
@@ -172,6 +173,13 @@ def limit(*, size: int, output: Path) -> None:
     allowed = None if size < 0 else size
     _open(output).set_limit(allowed)
     click.echo("no limit" if allowed is None else f"limit {size_words(allowed)}")
+
+
+def _sizes(paths: Iterable[Path]) -> Iterator[int]:
+    """Give the bytes of files; one that a running study removes meanwhile does not count."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield path.stat().st_size
 
 
 def _open(output: Path) -> Cache:

@@ -48,6 +48,16 @@ def test_show_tells_what_weights_take_beside_it(output, capsys):
     assert "beside the cache: 2.5 KB" in capsys.readouterr().out
 
 
+def test_show_does_without_a_checkpoint_that_a_running_study_removes_meanwhile(output, capsys):
+    (output / "study" / "blobs").mkdir(parents=True)
+    (output / "study" / "blobs" / "a.blob").write_bytes(bytes(2_500))
+    (output / "study" / "blobs" / "gone.blob").symlink_to(output / "nowhere")
+
+    assert tuner_cache(output, "show") == 0
+
+    assert "beside the cache: 2.5 KB" in capsys.readouterr().out
+
+
 def test_show_as_json(output, capsys):
     tuner_cache(output, "show", "--json")
 
