@@ -61,7 +61,7 @@ class Nowhere:
     def keep_weights(self, outcome, *, n_better):
         return "none"
 
-    def checkpoint(self, origin, attempt):
+    def checkpoint(self, origin, attempt, identity):
         return self
 
     def load(self):

@@ -232,6 +232,22 @@ def test_studies_that_need_trials_are_found_without_reading_their_trials(url, mo
     assert list(open_studies(url)) == ["open"]
 
 
+def test_study_that_somebody_has_asked_more_of_stays_open_when_the_smaller_run_ends(url):
+    small = search(url)
+    small.set_terms(StudyTerms(2, "folder", "", {"tuner": "1"}))
+    run(small, 2)
+    large = search(url)
+    large.set_terms(StudyTerms(5, "folder", "", {"tuner": "2"}))
+
+    assert not small.close_to_workers("complete")
+    assert list(open_studies(url)) == ["s"]
+    run(large, 5)
+    assert large.close_to_workers("complete")
+
+    assert small.terms() == StudyTerms(5, "folder", "", {"tuner": "2"}, closed="complete")
+    assert not open_studies(url)
+
+
 def test_study_made_by_another_program_is_left_alone(url):
     storage = open_storage(url, create=True)
     foreign = optuna.create_study(storage=storage, study_name="s", direction="maximize")

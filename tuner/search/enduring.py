@@ -251,6 +251,21 @@ class EnduringStorage(RDBStorage):
             lambda session: transactions.replace_study_attributes(session, study_id, attributes)
         )
 
+    def put_study_attributes(
+        self,
+        study_id: int,
+        attributes: Mapping[str, Any],
+        *,
+        holds: Callable[[Mapping[str, Any]], bool] = lambda _: True,
+    ) -> bool:
+        """Write user attributes of a study at once, see `transactions.put_study_attributes`."""
+        written: bool = self._transaction(
+            lambda session: transactions.put_study_attributes(
+                session, study_id, attributes, holds=holds
+            )
+        )
+        return written
+
     def count_trials(self, study_id: int, states: Sequence[TrialState]) -> int:
         """Count trials without reading them, as Optuna's `get_n_trials` would."""
         n_trials: int = self._transaction(

@@ -1,4 +1,4 @@
-"""Rows of a trial, written many at once and harmless twice; or later, with what is read next."""
+"""Rows written many at once and harmless twice; or later, with what is read next."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages._rdb import models
 from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["WaitingRows", "put_attributes"]
+__all__ = ["WaitingRows", "put_attributes", "put_study_attributes"]
 
 _INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _KEYS: Mapping[Any, tuple[str, str]] = {
@@ -24,6 +24,7 @@ _KEYS: Mapping[Any, tuple[str, str]] = {
     models.TrialIntermediateValueModel: ("trial_id", "step"),
     models.TrialUserAttributeModel: ("trial_id", "key"),
     models.TrialSystemAttributeModel: ("trial_id", "key"),
+    models.StudyUserAttributeModel: ("study_id", "key"),
 }
 
 
@@ -43,6 +44,16 @@ def put_attributes(session: Any, trial_id: int, attributes: Mapping[str, Any]) -
     ]
     if rows:
         _put(session, models.TrialUserAttributeModel, rows)
+
+
+def put_study_attributes(session: Any, study_id: int, attributes: Mapping[str, Any]) -> None:
+    """Write user attributes of a study."""
+    rows = [
+        {"study_id": study_id, "key": key, "value_json": json.dumps(value)}
+        for key, value in attributes.items()
+    ]
+    if rows:
+        _put(session, models.StudyUserAttributeModel, rows)
 
 
 class WaitingRows:

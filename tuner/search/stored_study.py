@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Self
 
 import optuna
@@ -30,7 +30,7 @@ from tuner.search.ranking import best_trial
 from tuner.search.reading import check_known, count_trials
 from tuner.search.retries import retry_attributes
 from tuner.search.storage import close_storage, open_storage
-from tuner.search.terms import StudyTerms, read_terms, write_terms
+from tuner.search.terms import StudyTerms, close_terms, read_terms, write_terms
 
 __all__ = ["StoredStudy"]
 
@@ -82,6 +82,7 @@ class StoredStudy:
         self.study_name = study_name
         self.checkpoints = checkpoint_digests(settings)
         self._finished: dict[int, TrialRecord] = {}
+        self._total = math.inf
         self._storage: EnduringStorage = open_storage(
             storage_url,
             create=True,
@@ -170,13 +171,15 @@ class StoredStudy:
 
     def set_terms(self, terms: StudyTerms) -> None:
         """Write down what workers go by."""
-        write_terms(self._study, terms)
+        write_terms(self._storage, self._study._study_id, terms)
+        self._total = terms.total
 
-    def close_to_workers(self, reason: str) -> None:
-        """Let workers start no more trials; those that run go on to their end."""
-        terms = self.terms()
-        if terms is not None:
-            self.set_terms(replace(terms, closed=reason))
+    def close_to_workers(self, reason: str) -> bool:
+        """Let workers start no more trials; those that run go on to their end.
+
+        A study of which somebody else has asked for more since stays open, and this gives False.
+        """
+        return close_terms(self._storage, self._study._study_id, reason=reason, total=self._total)
 
     def table_blobs(self) -> TableBlobs:
         """Give the study's blobs in the database."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
-
-import optuna
+from typing import TYPE_CHECKING, Any, Literal
 
 from tuner.records import WEIGHTS_KEPT
 
-__all__ = ["BlobPlace", "StudyTerms", "parts_key", "read_terms", "write_terms"]
+if TYPE_CHECKING:
+    from tuner.search.enduring import EnduringStorage
+
+__all__ = ["BlobPlace", "StudyTerms", "close_terms", "parts_key", "read_terms", "write_terms"]
 
 _PREFIX = "terms:"
 BlobPlace = Literal["folder", "database"]
@@ -39,10 +40,25 @@ def parts_key(parts_digest: str) -> str:
     return f"parts-{parts_digest}"
 
 
-def write_terms(study: optuna.Study, terms: StudyTerms) -> None:
-    """Write all terms; each is an attribute of its own."""
-    for name, value in asdict(terms).items():
-        study.set_user_attr(f"{_PREFIX}{name}", value)
+def write_terms(storage: EnduringStorage, study_id: int, terms: StudyTerms) -> None:
+    """Write all terms at once; each is an attribute of its own."""
+    attributes = {f"{_PREFIX}{name}": value for name, value in asdict(terms).items()}
+    storage.put_study_attributes(study_id, attributes)
+
+
+def close_terms(storage: EnduringStorage, study_id: int, *, reason: str, total: float) -> bool:
+    """Close a study, and nothing else, unless its terms ask for more than `total` by now.
+
+    Returns
+    -------
+    bool
+        False if they do.
+    """
+    return storage.put_study_attributes(
+        study_id,
+        {f"{_PREFIX}closed": reason},
+        holds=lambda there: there.get(f"{_PREFIX}total", 0) <= total,
+    )
 
 
 def read_terms(attributes: Mapping[str, Any]) -> StudyTerms | None:

@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.orm import selectinload
 
 from tuner.errors import TrialTaken
+from tuner.search import rows
 from tuner.search.rows import put_attributes
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "close_trial",
     "count_trials",
     "finish_trial",
+    "put_study_attributes",
     "replace_study_attributes",
 ]
 
@@ -245,6 +247,34 @@ def _waiting(trial: FrozenTrial, attributes: Mapping[str, Any]) -> FrozenTrial:
     )
     waiting.intermediate_values = dict(trial.intermediate_values)
     return waiting
+
+
+def put_study_attributes(
+    session: Any,
+    study_id: int,
+    attributes: Mapping[str, Any],
+    *,
+    holds: Callable[[Mapping[str, Any]], bool],
+) -> bool:
+    """Write user attributes of a study, where `holds` says so of those that it has.
+
+    Returns
+    -------
+    bool
+        Whether they were written.
+
+    Raises
+    ------
+    KeyError
+        If there is no such study.
+    """
+    models.StudyModel.find_or_raise_by_id(study_id, session, for_update=True)
+    model = models.StudyUserAttributeModel
+    there = session.query(model.key, model.value_json).filter(model.study_id == study_id)
+    if not holds({key: json.loads(value) for key, value in there}):
+        return False
+    rows.put_study_attributes(session, study_id, attributes)
+    return True
 
 
 def replace_study_attributes(session: Any, study_id: int, attributes: Mapping[str, Any]) -> None:

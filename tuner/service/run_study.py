@@ -276,7 +276,8 @@ def _run_trials(
     finally:
         search.reap()
         results.write_tables(search.trials(), outcome=outcome)
-    search.close_to_workers(outcome)
+    if not search.close_to_workers(outcome):
+        _log.info("the search goes on elsewhere: more than these %d trials were asked for", total)
     counts = search.counts()
     remark = why_none_pruned(
         search.settings.pruner, complete=counts["complete"], pruned=counts["pruned"]

@@ -108,8 +108,10 @@ def run_with_workers(
             if search.is_exhausted():
                 return "exhausted"
             check_failures(trials)
-            if early is None and (early := ends_early(trials)) is not None:
-                search.close_to_workers(early)
+            if early is None:
+                early = ends_early(trials)
+                if early is not None and not search.close_to_workers(early):
+                    return early  # others go on with it
             if early is None:
                 workers.tend()
             elif not counts["running"]:
