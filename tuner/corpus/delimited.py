@@ -8,18 +8,23 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tuner.corpus.quoting import has_no_quoting, swallowed_rows
 from tuner.corpus.row import Row, refuse_double_names
 from tuner.errors import DataError
+from tuner.records import Finding
 
 __all__ = ["csv_delimiter", "read_delimited"]
 
 _CLOSED_QUOTE = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 
 
-def read_delimited(path: Path, text: str, kind: str) -> tuple[list[str], list[Row]]:
-    """Give the column names of a table and its rows; `kind` is "csv" or "tsv".
+def read_delimited(
+    path: Path, text: str, kind: str
+) -> tuple[list[str], list[Row], tuple[Finding, ...]]:
+    """Give the column names of a table, its rows and what was found; `kind` is "csv" or "tsv".
 
     Blank lines are skipped, above the header too; columns without a name are left out.
+    Quotes in a TSV without quoting (see `has_no_quoting`) belong to its texts.
 
     Raises
     ------
@@ -28,7 +33,8 @@ def read_delimited(path: Path, text: str, kind: str) -> tuple[list[str], list[Ro
     """
     csv.field_size_limit(1 << 30)
     delimiter = "\t" if kind == "tsv" else csv_delimiter(text)
-    reader = _csv_reader(text, delimiter)
+    quoted = not (kind == "tsv" and '"' in text and has_no_quoting(io.StringIO(text, newline="")))
+    reader = _csv_reader(text, delimiter, quoted=quoted)
     header: list[str] = []
     rows: list[Row] = []
     previous_line = 0
@@ -54,11 +60,36 @@ def read_delimited(path: Path, text: str, kind: str) -> tuple[list[str], list[Ro
         raise _broken_quotes(
             path, text, kind, delimiter, record=previous_line, line=reader.line_num, error=error
         ) from error
-    return [name for name in header if name], rows
+    findings = _findings(path, text, quoted, swallowed_rows(rows, header, delimiter))
+    return [name for name in header if name], rows, findings
 
 
-def _csv_reader(text: str, delimiter: str) -> Any:  # the class of csv.reader has no public name
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+# The class of csv.reader has no public name.
+def _csv_reader(text: str, delimiter: str, *, quoted: bool = True) -> Any:
+    return csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        strict=True,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+    )
+
+
+def _findings(path: Path, text: str, quoted: bool, swallowing: list[Row]) -> tuple[Finding, ...]:
+    if not quoted:
+        message = (
+            f"lines of {path} with quotes, which were read as signs of the texts: as marks around "
+            "cells they would join rows or make no sense"
+        )
+        n = sum('"' in line for line in text.splitlines())
+        return (Finding("unquoted_table", "info", n, message),)
+    if not swallowing:
+        return ()
+    message = (
+        "rows with a quoted cell that looks like several rows; where a quote was left open, close "
+        "it, or write it twice if it belongs to the text"
+    )
+    places = tuple(f"{path}, line {row.line}" for row in swallowing[:3])
+    return (Finding("open_quotes", "warning", len(swallowing), message, places),)
 
 
 def csv_delimiter(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from tuner.corpus.delimited import csv_delimiter
 from tuner.corpus.encoding import decode, utf16_without_bom
+from tuner.corpus.quoting import has_no_quoting
 from tuner.corpus.row import cell_text, refuse_double_names, shown_value
 from tuner.corpus.tables import SUFFIXES, read_texts, text_columns
 from tuner.errors import DataError
@@ -182,9 +183,15 @@ def _delimited(path: Path, file: TextIO, columns: Sequence[str], kind: str) -> I
     delimiter = "\t"
     if kind == "csv":
         delimiter = csv_delimiter(file.read(_HEAD_BYTES))
-        file.seek(0)
     places: list[int] | None = None
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    quoted = kind != "tsv" or not has_no_quoting(file)
+    file.seek(0)
+    reader = csv.reader(
+        file,
+        delimiter=delimiter,
+        strict=True,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+    )
     try:
         for cells in reader:
             if not any(map(str.strip, cells)):

@@ -112,25 +112,26 @@ def _read_rows(
         rows, findings = read_class_folder(path)
         return ["text", "label"], rows, findings
     kind = _format(path, data.format, remedy)
+    findings = ()
     if kind == "xlsx":
         return read_excel(path, data.sheet)
     if kind == "parquet":
         columns, rows = read_parquet(path, only)
     else:
-        columns, rows = _read_text_table(path, kind)
+        columns, rows, findings = _read_text_table(path, kind)
     if not rows:
         raise DataError(f"{source}: the file has no rows below its header.")
-    return columns, rows, ()
+    return columns, rows, findings
 
 
-def _read_text_table(path: Path, kind: str) -> tuple[list[str], list[Row]]:
+def _read_text_table(path: Path, kind: str) -> tuple[list[str], list[Row], tuple[Finding, ...]]:
     text = read_text(path)
     if not text.strip():
         raise DataError(f"{path}: the file is empty.")
     if kind in ("csv", "tsv"):
         return read_delimited(path, text, kind)
     rows = list(read_json_rows(path, text, lines=kind == "jsonl"))
-    return list(dict.fromkeys(name for row in rows for name in row.cells)), rows
+    return list(dict.fromkeys(name for row in rows for name in row.cells)), rows, ()
 
 
 def _format(path: Path, wanted: str, remedy: str) -> str:

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from tuner.config import DataSettings
-from tuner.corpus import read_documents, read_table, read_texts
+from tuner.corpus import read_documents, read_table, read_texts, stream_texts
 from tuner.errors import ConfigError, DataError
 
 ROWS = [("很好，推荐", "正面"), ("太差了\n退货", "负面")]
@@ -196,7 +196,7 @@ def test_json_number_too_long_to_read_is_named_by_line(tmp_path, ending):
         ("a.csv", 'text,label\nok,a\n"open,b\nmore,a\n', 3),
         ("a.csv", '\n\ntext,label\n"a ""b""",c\n5" nail,"two\nlines"\n"x\ny","open\nmore,a\n', 8),
         ("a.csv", '"text,label\nok,a\n', 1),
-        ("a.tsv", 'text\tlabel\nok\ta\n5" nail\t"open\nmore\ta\n', 3),
+        ("a.tsv", 'text\tlabel\nok\ta\n5" nail\t"open\nmore\nand\ta\n', 3),
     ],
 )
 def test_quote_that_is_never_closed_is_named_where_it_opens(tmp_path, name, rows, line):
@@ -204,6 +204,68 @@ def test_quote_that_is_never_closed_is_named_where_it_opens(tmp_path, name, rows
 
     assert message.startswith(f"{tmp_path / name}, line {line}: broken {name[2:]}: the quote")
     assert "never closed" in message
+
+
+@pytest.mark.parametrize(
+    ("rows", "texts"),
+    [
+        # Each of these opens a cell for a reader of quotes.
+        (['"He said hi\tpos', 'he left"\tneg'], ['"He said hi', 'he left"']),
+        (['"Great" he said\tpos', "fine\tneg"], ['"Great" he said', "fine"]),
+        (['"never closed\tpos', "fine\tneg"], ['"never closed', "fine"]),
+        (['"好看"，他说\tpos', "", "一般\tneg"], ['"好看"，他说', "一般"]),
+    ],
+)
+def test_quotes_of_a_tsv_without_quoting_belong_to_its_texts(tmp_path, rows, texts):
+    path = tmp_path / "a.tsv"
+    path.write_text("\n".join(["text\tlabel", *rows, ""]), encoding="utf-8")
+
+    table = read_table(str(path), DataSettings())
+
+    assert [row.cells["text"] for row in table.rows] == texts
+    assert [row.cells["label"] for row in table.rows] == ["pos", "neg"]
+    assert [finding.kind for finding in table.findings] == ["unquoted_table"]
+    assert list(stream_texts(str(path), ())) == texts == read_texts(str(path), ())
+
+
+@pytest.mark.parametrize(
+    "row",
+    ['"two\nlines"\tpos', '"one\ttab"\tpos', '"a ""quote"""\tpos', '"x\ty\nz"\tpos\n"k\nl"\tpos'],
+)
+def test_a_tsv_with_quoting_is_read_with_it(tmp_path, row):
+    path = tmp_path / "a.tsv"
+    path.write_text(f"text\tlabel\n{row}\nfine\tneg\n")
+
+    table = read_table(str(path), DataSettings())
+
+    assert '"' not in table.rows[0].cells["text"].replace('a "quote"', "")
+    assert {row.cells["label"] for row in table.rows} == {"pos", "neg"} and not table.findings
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("text,label", ["good,pos", '"He said hi,pos', 'he left",neg', "bad,neg", "so,pos"]),
+        ("label,text", ["pos,good", 'pos,"He said hi', 'neg,he left"', "neg,bad", "neg,so"]),
+        ("id,text,label", ["1,good,pos", '2,"He said,pos', '3,he left",neg', "4,ok,pos"]),
+    ],
+)
+def test_a_quote_of_a_csv_that_joins_rows_is_reported(tmp_path, header, rows):
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([header, *rows, ""]))
+
+    (finding,) = read_table(str(path), DataSettings()).findings
+
+    assert (finding.kind, finding.count) == ("open_quotes", 1)
+    assert finding.examples == (f"{path}, line 3",)
+
+
+def test_texts_of_several_lines_with_commas_are_no_open_quotes(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = ['"I came, I saw\nI left, fine",pos', '"no,\nyes",neg', "good,pos", "bad,neg"] * 3
+    path.write_text("\n".join(["text,label", *rows, ""]))
+
+    assert not read_table(str(path), DataSettings()).findings
 
 
 def test_quote_that_closes_too_late_is_named_with_the_row_it_began_in(tmp_path):
