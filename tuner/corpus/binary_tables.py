@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
@@ -17,20 +17,23 @@ from tuner.records import Finding
 __all__ = ["UnsavedFormula", "read_excel", "read_parquet"]
 
 
-def read_parquet(path: Path, only: Sequence[str] = ()) -> tuple[list[str], list[Row]]:
-    """Give the names of all columns of a Parquet file and its rows, counted from 1.
+def read_parquet(
+    path: Path, choose: Callable[[list[str]], Iterable[str]]
+) -> tuple[list[str], list[Row]]:
+    """Give the names of all columns of a Parquet file, and its rows, counted from 1.
 
     Parameters
     ----------
-    only
-        The columns to load, where the file has them all; otherwise, and for (), all are loaded.
+    choose
+        Gives the columns to load by the names of all.
 
     Raises
     ------
     ConfigError
         If pyarrow is not installed.
     DataError
-        If the file is missing or broken, or names a column twice.
+        If the file is missing or broken, names a column twice, or has a value in the columns to
+        load that Python has no type for.
     """
     pyarrow = _require("pyarrow", path)
     parquet = import_module("pyarrow.parquet")
@@ -40,12 +43,31 @@ def read_parquet(path: Path, only: Sequence[str] = ()) -> tuple[list[str], list[
             opened = parquet.ParquetFile(file)
             names = list(map(str, opened.schema_arrow.names))
             refuse_double_names(str(path), names)
-            table = opened.read(list(only) if only and set(only) <= set(names) else None)
-            table = _as_texts(pyarrow, table)
+            chosen = list(dict.fromkeys(choose(names)))
+            # Asked for "text" it gives "text.en" too, as if that lay within.
+            table = _as_texts(pyarrow, opened.read(chosen).select(chosen))
     except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
-        raise DataError(f"{path}: not a Parquet file that can be read: {reason}.") from error
-    return names, [Row(cells, number) for number, cells in enumerate(table.to_pylist(), start=1)]
+        raise DataError(
+            f"{path}: not a Parquet file that can be read: {_first_line(error)}."
+        ) from error
+    columns = [_values(path, name, table.column(name)) for name in chosen]
+    rows = enumerate(zip(*columns, strict=True), start=1)
+    return names, [Row(dict(zip(chosen, cells, strict=True)), number) for number, cells in rows]
+
+
+def _values(path: Path, name: str, column: Any) -> list[Any]:
+    try:
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError, LookupError, NotImplementedError) as error:
+        raise DataError(
+            f"{path}: column {name!r} has a value that cannot be read: {_first_line(error)}."
+        ) from error
+    return values
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def _as_texts(pyarrow: Any, table: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +63,12 @@ def read_texts(source: str, columns: tuple[str, ...]) -> list[str]:
     columns
         Text columns, joined by a blank; () takes the usual name.
     """
-    names, rows, _ = _read_rows(source, DataSettings(), only=columns, remedy="Rename the file")
-    chosen = text_columns(source, names, columns)
+
+    def choose(names: list[str]) -> Sequence[str]:
+        return text_columns(source, names, columns)
+
+    names, rows, _ = _read_rows(source, DataSettings(), choose=choose, remedy="Rename the file")
+    chosen = choose(names)
     _refuse_nested(source, rows, chosen)
     return [" ".join(filter(None, (cell_text(row.cells.get(n)) for n in chosen))) for row in rows]
 
@@ -91,20 +95,25 @@ def read_table(source: str, data: DataSettings) -> Table:
     DataError
         If it cannot be read, has no rows, or lacks a column; names file and line.
     """
-    named = (*data.text, data.label) if data.text and data.label else ()
-    columns, rows, findings = _read_rows(source, data, only=named)
     shown = mask_password(source) if "://" in source else source
-    return _pick_columns(shown, columns, rows, data, findings)
+    columns, rows, findings = _read_rows(
+        source, data, choose=lambda names: _chosen(shown, names, data).all
+    )
+    chosen = _chosen(shown, columns, data)
+    findings += chosen.findings
+    _refuse_nested(shown, rows, chosen.all)
+    findings += _errors(shown, rows, chosen.all)
+    return Table(shown, chosen.text, chosen.label, tuple(rows), findings)
 
 
 def _read_rows(
     source: str,
     data: DataSettings,
     *,
-    only: Sequence[str],
+    choose: Callable[[list[str]], Sequence[str]],
     remedy: str = "Name it with --set data.format=csv",
 ) -> tuple[list[str], list[Row], tuple[Finding, ...]]:
-    """Give the names of all columns, rows with the columns of `only` at least, and findings."""
+    """Give the names of all columns, rows with those that `choose` names of them, and findings."""
     if "://" in source:
         return *read_query(source, data.query), ()
     path = Path(source)
@@ -116,7 +125,7 @@ def _read_rows(
     if kind == "xlsx":
         return read_excel(path, data.sheet)
     if kind == "parquet":
-        columns, rows = read_parquet(path, only)
+        columns, rows = read_parquet(path, choose)
     else:
         columns, rows, findings = _read_text_table(path, kind)
     if not rows:
@@ -149,24 +158,28 @@ def _format(path: Path, wanted: str, remedy: str) -> str:
     return kind
 
 
-def _pick_columns(
-    source: str,
-    columns: Iterable[str],
-    rows: list[Row],
-    data: DataSettings,
-    findings: tuple[Finding, ...],
-) -> Table:
-    names = list(columns)
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The columns of text and label, and which others could be text too."""
+
+    text: tuple[str, ...]
+    label: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (*self.text, self.label)
+
+
+def _chosen(source: str, names: list[str], data: DataSettings) -> _Chosen:
     usual = () if data.text else _usual(source, names, TEXT_NAMES, "text")
     text = data.text or usual[:1]
     label = data.label or _usual(source, names, LABEL_NAMES, "label")[0]
-    findings += _guessed(source, text[0], [name for name in usual[1:] if name != label])
+    findings = _guessed(source, text[0], [name for name in usual[1:] if name != label])
     _require(source, names, [*(("--text", name) for name in text), ("--label", label)])
     if label in text:
         raise ConfigError(f"--label must not be a text column too; got {label!r} for both.")
-    _refuse_nested(source, rows, (*text, label))
-    findings += _errors(source, rows, (*text, label))
-    return Table(source, text, label, tuple(rows), findings)
+    return _Chosen(text, label, findings)
 
 
 def _require(source: str, columns: list[str], wanted: list[tuple[str, str]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import zipfile
 
+import numpy as np
 import openpyxl
 import pyarrow
 import pyarrow.parquet
@@ -55,6 +56,41 @@ def test_parquet_columns_of_utf_8_bytes_are_texts_and_others_are_refused(tmp_pat
     assert documents(whole)[0] == [(*ROWS[0], 1), (*ROWS[1], 2)]
     with pytest.raises(DataError, match="column 'text' must hold a text or a number, not bytes"):
         documents(broken)
+
+
+def test_of_a_parquet_file_only_the_columns_with_the_usual_names_are_loaded(tmp_path):
+    names = ["text", "text.en", "label", "taken", "title"]
+    far = pyarrow.array([10**9], pyarrow.date32())  # a day that Python has no date for
+    path = str(parquet(tmp_path / "a.parquet", names, ["a b"], ["c"], ["x"], far, ["d"]))
+
+    table = read_table(path, DataSettings())
+
+    assert dict(table.rows[0].cells) == {"text": "a b", "label": "x"}
+    assert read_texts(path, ()) == ["a b"]
+    assert [finding.kind for finding in table.findings] == ["unread_text_columns"]
+    assert "not read: title; only text is." in table.findings[0].message
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pyarrow.array([10**9], pyarrow.date32()),
+        pyarrow.array([10**14], pyarrow.timestamp("s")),
+        pyarrow.StringArray.from_buffers(
+            1, pyarrow.py_buffer(np.array([0, 1], np.int32)), pyarrow.py_buffer(b"\xff")
+        ),
+    ],
+    ids=["date", "time", "no UTF-8"],
+)
+def test_value_that_cannot_be_read_is_one_line_that_names_the_file(tmp_path, values):
+    path = parquet(tmp_path / "a.parquet", ["text", "label"], ["a"], values)
+
+    with pytest.raises(
+        DataError, match=r"a\.parquet: column 'label' has a value that cannot be read: "
+    ) as caught:
+        documents(path)
+
+    assert "\n" not in str(caught.value)
 
 
 def test_of_a_parquet_file_only_the_columns_that_are_named_are_loaded(tmp_path):
