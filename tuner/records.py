@@ -67,7 +67,8 @@ class SearchParts:
     """All that the search may see: three parts. The sealed test has no field here.
 
     `classes` are the label names in sorted order; `fingerprint` identifies all rows that were
-    split, 64 hexadecimal digits.
+    split, 64 hexadecimal digits; `text_columns` are those that were joined to texts, () where no
+    one knows.
     """
 
     train: tuple[Document, ...]
@@ -76,6 +77,7 @@ class SearchParts:
     classes: tuple[str, ...]
     fingerprint: str
     n_test: int
+    text_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -294,3 +294,57 @@ def test_text_file_without_a_line_is_refused(trained, tmp_path, predict):
 
     assert code == 3
     assert "x.txt: the file is empty" in said
+
+
+def shown_texts(shown):
+    return [json.loads(line)["text"] for line in shown.rstrip("\n").split("\n")]
+
+
+def with_columns(trained, tmp_path, columns):
+    """Give a copy of the model as if it had been trained on other columns."""
+    model = Path(shutil.copytree(trained, tmp_path / "model"))
+    about = json.loads((model / "model.json").read_text(encoding="utf-8"))["about"]
+    set_key(model / "model.json", None, "about", about | {"text_columns": columns})
+    return model
+
+
+def test_the_column_that_training_found_is_the_one_that_is_predicted(trained, tmp_path, predict):
+    assert json.loads((trained / "model.json").read_text())["about"]["text_columns"] == ["text"]
+    model = with_columns(trained, tmp_path, ["review"])
+    (tmp_path / "x.csv").write_text("text,review\n标题,很好\n", encoding="utf-8")
+
+    code, shown, said = predict("--model", model, "--input", tmp_path / "x.csv", "--json")
+
+    assert (code, said) == (0, "")
+    assert shown_texts(shown) == ["很好"]
+
+
+def test_another_column_than_that_of_training_is_named(trained, tmp_path, predict):
+    (tmp_path / "x.csv").write_text("content\n很好\n", encoding="utf-8")
+
+    code, shown, said = predict("--model", trained, "--input", tmp_path / "x.csv", "--json")
+
+    assert (code, shown_texts(shown)) == (0, ["很好"])
+    assert said.count("\n") == 1
+    assert "no column 'text'" in said and "'content' is read" in said and "--text" in said
+
+
+def test_a_table_with_some_of_the_columns_of_training_is_refused(trained, tmp_path, predict):
+    model = with_columns(trained, tmp_path, ["title", "text"])
+    (tmp_path / "x.csv").write_text("text\n很好\n", encoding="utf-8")
+
+    code, shown, said = predict("--model", model, "--input", tmp_path / "x.csv")
+
+    assert (code, shown, said.count("\n")) == (3, "", 1)
+    assert "columns title, text" in said and "title is not there" in said and "--text" in said
+    asked = predict("--model", model, "--input", tmp_path / "x.csv", "--text", "text", "--json")
+    assert (asked[0], shown_texts(asked[1])) == (0, ["很好"])
+
+
+def test_a_model_of_before_that_names_no_column_reads_the_usual_one(trained, tmp_path, predict):
+    model = with_columns(trained, tmp_path, None)
+    (tmp_path / "x.csv").write_text("content\n很好\n", encoding="utf-8")
+
+    code, shown, said = predict("--model", model, "--input", tmp_path / "x.csv", "--json")
+
+    assert (code, said, shown_texts(shown)) == (0, "", ["很好"])

@@ -26,7 +26,8 @@ __all__ = ["predict"]
     "--text",
     multiple=True,
     metavar="COLUMN",
-    help="Text column of the table.  [default: as in training, or the usual name]",
+    help="Text column of the table.  [default: as in training; the usual name where the table "
+    "has none of these]",
 )
 @click.option(
     "--model",
@@ -72,8 +73,8 @@ def predict(
             "predict takes either texts or --input FILE; got " + ("both." if texts else "neither.")
         )
     loaded = load_model(model or find_run(output, study_name) / "best_model")
-    columns = text or loaded.settings.data.text
-    rows = list(texts) if input_file is None else _read_texts(input_file, tuple(columns), text)
+    trained = loaded.text_columns
+    rows = list(texts) if input_file is None else _read_texts(input_file, text, trained)
     probabilities = loaded.probabilities(rows)
     write_row = csv_row_writer(sys.stdout)
     if not as_json:
@@ -93,15 +94,18 @@ def predict(
             write_row([label, f"{scores.max():.6f}", row])
 
 
-def _read_texts(path: str, columns: tuple[str, ...], asked: tuple[str, ...]) -> list[str]:
-    from tuner.corpus import read_lines, read_texts
-    from tuner.errors import DataError
+def _read_texts(path: str, asked: tuple[str, ...], trained: tuple[str, ...]) -> list[str]:
+    from tuner.corpus import read_lines, read_texts, read_texts_as_trained
 
     if Path(path).suffix.lower() == ".txt":
         return read_lines(Path(path))
-    try:
-        return read_texts(path, columns)
-    except DataError:
-        if asked or not columns:
-            raise
-        return read_texts(path, ())  # named otherwise than in training: the usual name, then
+    if asked:
+        return read_texts(path, asked)
+    columns, texts = read_texts_as_trained(path, trained)
+    if trained and columns != trained:
+        click.echo(
+            f"{path} has no column {trained[0]!r}, which the model was trained on: "
+            f"{columns[0]!r} is read. --text names another one.",
+            err=True,
+        )
+    return texts

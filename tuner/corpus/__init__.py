@@ -6,7 +6,7 @@ from tuner.corpus.keys import duplicate_key
 from tuner.corpus.near_duplicates import near_duplicate_groups
 from tuner.corpus.sql import mask_password
 from tuner.corpus.streaming import stream_texts
-from tuner.corpus.tables import read_table, read_texts
+from tuner.corpus.tables import read_table, read_texts, read_texts_as_trained
 
 __all__ = [
     "drop_conflicts",
@@ -20,6 +20,7 @@ __all__ = [
     "read_table",
     "read_text",
     "read_texts",
+    "read_texts_as_trained",
     "stream_texts",
     "unify_labels",
 ]

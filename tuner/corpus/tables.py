@@ -18,7 +18,14 @@ from tuner.corpus.sql import mask_password, read_query
 from tuner.errors import ConfigError, DataError
 from tuner.records import Finding
 
-__all__ = ["SUFFIXES", "Table", "read_table", "read_texts", "text_columns"]
+__all__ = [
+    "SUFFIXES",
+    "Table",
+    "read_table",
+    "read_texts",
+    "read_texts_as_trained",
+    "text_columns",
+]
 
 TEXT_NAMES = ("text", "content", "review", "sentence", "comment", "title", "body", "文本", "内容")
 LABEL_NAMES = (
@@ -67,10 +74,52 @@ def read_texts(source: str, columns: tuple[str, ...]) -> list[str]:
     def choose(names: list[str]) -> Sequence[str]:
         return text_columns(source, names, columns)
 
+    return _chosen_texts(source, choose)[1]
+
+
+def read_texts_as_trained(
+    source: str, trained: tuple[str, ...]
+) -> tuple[tuple[str, ...], list[str]]:
+    """Read a table's texts for a model, of the columns it was trained on; see `read_texts`.
+
+    Parameters
+    ----------
+    trained
+        Text columns of the training; () where no one knows.
+
+    Returns
+    -------
+    columns : tuple of str
+        Those that were read: the usual one where the table has none of `trained`.
+    texts : list of str
+
+    Raises
+    ------
+    DataError
+        If the table has some of them only, for other texts than the model knows would come of it.
+    """
+
+    def choose(names: list[str]) -> Sequence[str]:
+        missing = [name for name in trained if name not in names]
+        if not missing or len(missing) == len(trained):
+            return text_columns(source, names, () if missing else trained)
+        known, absent, there = (", ".join(map(shown_name, n)) for n in (trained, missing, names))
+        raise DataError(
+            f"{source}: the model was trained on the columns {known}, of which {absent} is not "
+            f"there; name those to read with --text. Columns: {there}."
+        )
+
+    return _chosen_texts(source, choose)
+
+
+def _chosen_texts(
+    source: str, choose: Callable[[list[str]], Sequence[str]]
+) -> tuple[tuple[str, ...], list[str]]:
     names, rows, _ = _read_rows(source, DataSettings(), choose=choose, remedy="Rename the file")
-    chosen = choose(names)
+    chosen = tuple(choose(names))
     _refuse_nested(source, rows, chosen)
-    return [" ".join(filter(None, (cell_text(row.cells.get(n)) for n in chosen))) for row in rows]
+    texts = [" ".join(filter(None, (cell_text(row.cells.get(n)) for n in chosen))) for row in rows]
+    return chosen, texts
 
 
 def text_columns(source: str, names: list[str], asked: Sequence[str]) -> Sequence[str]:

@@ -78,6 +78,7 @@ def write_parts(
         "origin": dict(origin),
         "fingerprint": parts.fingerprint,
         "classes": list(parts.classes),
+        "text_columns": list(parts.text_columns),
         "rows": {name: len(getattr(parts, name)) for name in _OPEN_PARTS} | {"test": parts.n_test},
     }
     write_json(folder / "data" / MANIFEST, manifest)
@@ -145,6 +146,7 @@ def read_parts(folder: Path) -> SearchParts:
         classes=tuple(manifest["classes"]),
         fingerprint=manifest["fingerprint"],
         n_test=manifest["rows"]["test"],
+        text_columns=tuple(manifest.get("text_columns", ())),
     )
 
 

@@ -46,6 +46,11 @@ class Model:
         return self.token_probabilities(tokenize(texts, self.settings.preprocess))
 
     @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns whose texts it was trained on; () where its folder does not say."""
+        return tuple(self.stored.about.get("text_columns") or self.settings.data.text)
+
+    @property
     def reads_tokens(self) -> bool:
         """Whether it takes segmented texts; a pretrained encoder has a tokenizer of its own."""
         return not is_pretrained(self.settings.model.backbone)

@@ -47,7 +47,8 @@ class Sources:
     """Clean documents by the role they were given in ("data", "validation", "test").
 
     `fingerprint` identifies them whatever their order; `ready` is a folder that `tuner collect`
-    made, whose split holds, else None; `split` identifies that split, "" where there is none yet.
+    made, whose split holds, else None; `split` identifies that split, "" where there is none yet;
+    `text_columns` are those of `data.path`, () for a folder of texts.
     """
 
     documents: Mapping[str, tuple[Document, ...]]
@@ -55,6 +56,7 @@ class Sources:
     fingerprint: str
     ready: Path | None = None
     split: str = ""
+    text_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,13 @@ def read_sources(settings: Settings) -> Sources:
     findings: list[Finding] = []
     roles = {"data": data.path, "validation": data.validation, "test": data.test}
     rows: list[tuple[str, Document]] = []
+    text_columns: tuple[str, ...] = ()
     for role, source in roles.items():
         if source is not None:
-            documents, found = read_documents(read_table(source, data))
+            table = read_table(source, data)
+            if role == "data" and not folder.is_dir():
+                text_columns = table.text
+            documents, found = read_documents(table)
             findings += found
             rows += [(role, document) for document in documents]
     unified, found = unify_labels([document for _, document in rows], merge=data.merge_labels)
@@ -110,6 +116,7 @@ def read_sources(settings: Settings) -> Sources:
         {role: tuple(documents) for role, documents in by_role.items()},
         tuple(findings),
         fingerprint,
+        text_columns=text_columns,
     )
 
 
@@ -171,6 +178,7 @@ def split_sources(sources: Sources, settings: Settings) -> Collected:
         classes,
         sources.fingerprint,
         len(chosen["test"]),
+        sources.text_columns,
     )
     return Collected(parts, chosen["test"], tuple(findings))
 

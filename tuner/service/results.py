@@ -174,6 +174,7 @@ class Results:
                 "versions",
             )
         }
+        about["text_columns"] = list(self.parts.text_columns)
         write_model(self.folder / "best_model", self.stored_model(best, about))
         write_json(self.folder / "best_params.json", content)
         self._written_best = best.number

@@ -35,6 +35,7 @@ def share_parts(parts: SearchParts, blobs: BlobStore) -> None:
         "classes": list(parts.classes),
         "fingerprint": parts.fingerprint,
         "n_test": parts.n_test,
+        "text_columns": list(parts.text_columns),
         "documents": {name: [asdict(d) for d in getattr(parts, name)] for name in _NAMES},
     }
     # Escaped, so that a lone surrogate in a text does no harm.
@@ -92,4 +93,5 @@ def _unpack(content: bytes) -> SearchParts:
         classes=tuple(stored["classes"]),
         fingerprint=stored["fingerprint"],
         n_test=stored["n_test"],
+        text_columns=tuple(stored.get("text_columns", ())),
     )
