@@ -37,6 +37,14 @@ def take_memory():
     del hoard
 
 
+HELD = []
+
+
+def hold_more_memory():
+    """Keep 100 MB, as what was compiled for a trial's shapes stays."""
+    HELD.append(bytearray(b"x" * 100_000_000))
+
+
 def map_a_file():
     """Read 600 MB of a file that is mapped, as the activations in the cache are."""
     with tempfile.TemporaryFile() as file:

@@ -1,7 +1,8 @@
 """The guard: keeps storage, heartbeat and checkpoints here, and lets a child do the training.
 
 One child serves trial after trial, so that a program is compiled once; it is replaced when it
-has died. Whatever a trial reports or saves, it asks its guard for.
+has died, or has no room left for another trial within its memory limit. Whatever a trial reports
+or saves, it asks its guard for.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from tuner.config import ExecutionSettings, Settings
 from tuner.errors import ConfigError, TrialDied, TrialFailed
+from tuner.isolation.growth import Growth
 from tuner.isolation.messages import Answer, Ask, Ended, Learn, Log, Ready, Run, Stop
 from tuner.isolation.process import ChildDied, ChildProcess
 from tuner.isolation.recipe import Recipe
@@ -20,6 +22,8 @@ from tuner.pipeline import Fold
 from tuner.records import Checkpoint, Report, StopRequested, TrialOutcome, TrialSeeds
 
 __all__ = ["Guard", "GuardedRun"]
+
+_log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.1
 _DROP_SECONDS = 3.0  # an epoch is made of calls of at most two
@@ -39,6 +43,7 @@ class Guard:
         self._recipes: list[Recipe] = []
         self._known: set[int] = set()
         self._child: ChildProcess | None = None
+        self._growth = Growth()
         self._is_busy = False
 
     def __enter__(self) -> Guard:
@@ -84,11 +89,15 @@ class Guard:
         """Run a configuration by a recipe, see `GuardedRun`."""
         desk = _Desk(report, checkpoint)
         try:
+            self._end_full_child()
             child = self._child_that_knows(number, stop_requested)
             self._is_busy = True
+            self._growth.begin_trial(child.memory_gb())
             child.send(Run(number, settings, seeds, checkpoint is not None, fold))
             ended = self._attend(child, desk, stop_requested)
             self._is_busy = False
+            self._growth.see(child.memory_gb())
+            self._growth.end_trial()
         except ChildDied as death:
             self._end_child()
             raise TrialDied(str(death), epoch=desk.epochs_completed + 1) from death
@@ -152,6 +161,7 @@ class Guard:
 
     def _check_limits(self, child: ChildProcess, seconds: float) -> None:
         limits, taken = self._limits, child.memory_gb()
+        self._growth.see(taken)
         if limits.trial_memory_gb is not None and taken > limits.trial_memory_gb:
             raise ChildDied(
                 f"its process took {taken:.2f} GB of memory, more than "
@@ -178,7 +188,23 @@ class Guard:
             pass  # as good
         self._end_child()
 
+    def _end_full_child(self) -> None:
+        """End a child whose programs of earlier trials leave too little memory for the next."""
+        limit, child = self._limits.trial_memory_gb, self._child
+        if limit is None or child is None:
+            return
+        taken = child.memory_gb()
+        if not self._growth.leaves_room(taken, limit):
+            _log.info(
+                "a new process for the next trial: the last one has grown to %.2f GB, and "
+                "execution.trial_memory_gb is %g",
+                taken,
+                limit,
+            )
+            self._end_child()
+
     def _end_child(self) -> None:
+        self._growth.begin_child()
         if self._child is not None:
             self._child.kill()
             self._child = None

@@ -84,6 +84,19 @@ def test_child_that_takes_more_memory_than_it_may_is_ended():
         run_alone(guard, Harm(faults.take_memory))
 
 
+def test_child_that_has_grown_is_replaced_before_a_trial_that_has_no_room_left(tmp_path):
+    pids = tmp_path / "pids"
+    limits = ExecutionSettings(isolate=True, trial_memory_gb=0.6)
+    with Guard(limits) as guard:
+        run = guard.runner(Harm(faults.hold_more_memory, pids=pids))
+        for _ in range(9):  # 900 MB, were they one process's
+            run(load_settings(), seeds=SEEDS, report=lambda **_: None, stop_requested=lambda: None)
+
+    used = pids.read_text().split()
+    assert len(used) == 9
+    assert 2 <= len(set(used)) <= 5
+
+
 def test_limit_that_leaves_no_room_for_the_libraries_is_refused():
     limits = ExecutionSettings(isolate=True, trial_memory_gb=0.001)
     with (
