@@ -175,6 +175,21 @@ def test_writer_writes_from_the_dashboard_and_from_no_other_site(dashboard):
     assert put(**dashboard.own) == 204
 
 
+def test_nobody_renames_a_study_whose_results_and_workers_go_by_its_name(dashboard):
+    ann = dashboard.session("ann")
+
+    status, _, body = dashboard(
+        "POST", "/api/studies/1/rename", '{"study_name": "other"}',
+        Content_Type="application/json", **ann, **dashboard.own,
+    )  # fmt: skip
+
+    assert status == 403
+    assert b"a study cannot be renamed" in body
+    _, _, listed = dashboard("GET", "/api/studies", **ann)
+    names = [study["study_name"] for study in json.loads(listed)["study_summaries"]]
+    assert names == ["评论"]
+
+
 def test_login_sets_a_cookie_that_scripts_and_plain_http_do_not_see(dashboard):
     status, headers, _ = dashboard.log_in("bob", PASSWORD)
 

@@ -56,7 +56,6 @@ OPERATIONS = (
     "get_trial_params",
     "get_trial_user_attrs",
     "get_trial_system_attrs",
-    "record_heartbeat",
     "_get_stale_trial_ids",
 )
 # What can wait for the next reading, see `EnduringStorage.writing_together`.
@@ -272,6 +271,10 @@ class EnduringStorage(RDBStorage):
             lambda session: transactions.count_trials(session, study_id, states)
         )
         return n_trials
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        """Note that a trial's worker lives, see `transactions.beat`."""
+        self._transaction(lambda session: transactions.beat(session, trial_id))
 
     def beats(self, study_id: int) -> list[Beat]:
         """Give the running trials with owner and seconds since their last beat."""

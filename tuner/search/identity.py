@@ -92,7 +92,7 @@ def study_identity(attributes: Mapping[str, Any]) -> str:
 
     One made before studies had a mark of their own is told by its settings.
     """
-    return f"{attributes.get(_MADE, '')}:{attributes['settings_digest']}"
+    return f"{attributes.get(_MADE, '')}:{attributes.get('settings_digest')}"
 
 
 def trial_identity(study: str, params: Mapping[str, Any], seeds: TrialSeeds) -> str:

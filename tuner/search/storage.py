@@ -53,10 +53,15 @@ def storage_errors(url: str) -> Iterator[None]:
     Raises
     ------
     StorageError
-        If it cannot be reached, is full, locked, read-only, or no database at all.
+        If it cannot be reached, is full, locked, read-only, or no database at all; or a study in
+        use was deleted.
     """
     try:
         yield
+    except KeyError as error:
+        if error.args != (models.NOT_FOUND_MSG,):
+            raise
+        raise StorageError(f"{mask(url)}: the study was deleted while it was in use.") from error
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError, NoSuchModuleError) as error:
         cause: BaseException | None = error
         reason = ""

@@ -10,6 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.config import Settings, file_digests
+from tuner.errors import ConfigError
 from tuner.models import checkpoint_digests
 from tuner.records import StopRequested, TrialRecord
 from tuner.search.blob_table import TableBlobs
@@ -55,6 +56,8 @@ class StoredStudy:
         How long the database may be away, and a worker without a beat.
     stop_requested
         Ends the wait for a database that is away; `heed` puts another one in its place.
+    joins
+        Whether the study must be there already.
 
     Attributes
     ----------
@@ -75,6 +78,7 @@ class StoredStudy:
         study_name: str,
         endurance: Endurance | None = None,
         stop_requested: StopRequested = lambda: None,
+        joins: bool = False,
     ) -> None:
         endurance = endurance or Endurance()
         self.settings = settings
@@ -91,15 +95,17 @@ class StoredStudy:
         )
         self._storage.endurance = endurance
         try:
-            self._create(study_name, fingerprint)
+            self._create(study_name, fingerprint, joins=joins)
         except BaseException:
             self.close()
             raise
 
-    def _create(self, study_name: str, fingerprint: str) -> None:
+    def _create(self, study_name: str, fingerprint: str, *, joins: bool) -> None:
         contents = {**self.checkpoints, **file_digests(self.settings)}
         with named_lock(self._storage, "studies"):
             self.is_new = study_name not in set(optuna.get_all_study_names(self._storage))
+            if self.is_new and joins:
+                raise ConfigError(f"--study-name {study_name!r} was deleted from the storage.")
             self._study = optuna.create_study(
                 storage=self._storage,
                 study_name=study_name,
@@ -148,7 +154,15 @@ class StoredStudy:
             study_name=study_name,
             endurance=endurance,
             stop_requested=stop_requested,
+            joins=True,
         )
+
+    def is_gone(self) -> bool:
+        """Say whether the study was deleted; another one may bear its name, and its id."""
+        try:
+            return study_identity(self._study.user_attrs) != self.identity
+        except KeyError:
+            return True
 
     def heed(self, stop_requested: StopRequested) -> None:
         """Let a signal end the wait for a database that is away."""

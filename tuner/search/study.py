@@ -60,6 +60,7 @@ class Search(StoredStudy):
         study_name: str,
         endurance: Endurance | None = None,
         stop_requested: StopRequested = lambda: None,
+        joins: bool = False,
     ) -> None:
         self.about: Mapping[str, Any] = {}
         self.n_classes = 2
@@ -76,6 +77,7 @@ class Search(StoredStudy):
             study_name=study_name,
             endurance=endurance,
             stop_requested=stop_requested,
+            joins=joins,
         )
 
     def run(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Beat",
     "Propose",
+    "beat",
     "beats",
     "claim_trial",
     "close_trial",
@@ -166,9 +167,10 @@ def finish_trial(
         If somebody else has closed the trial.
     """
     trial = models.TrialModel.find_or_raise_by_id(trial_id, session, for_update=True)
-    if trial.state != TrialState.RUNNING:
-        stored = models.TrialUserAttributeModel.find_by_trial_and_key(trial, "owner", session)
-        is_mine = stored is not None and json.loads(str(stored.value_json)) == dict(owner)
+    # One of a study that was deleted may have the same id.
+    stored = models.TrialUserAttributeModel.find_by_trial_and_key(trial, "owner", session)
+    is_mine = stored is not None and json.loads(str(stored.value_json)) == dict(owner)
+    if trial.state != TrialState.RUNNING or not is_mine:
         if trial.state == state and is_mine:
             return  # told already, and the answer was lost
         raise TrialTaken(f"trial {trial.number} was taken over by another worker")
@@ -283,6 +285,18 @@ def replace_study_attributes(session: Any, study_id: int, attributes: Mapping[st
     session.query(model).filter(model.study_id == study_id).delete(synchronize_session=False)
     for name, value in attributes.items():
         session.add(model(study_id=study_id, key=name, value_json=json.dumps(value)))
+
+
+def beat(session: Any, trial_id: int) -> None:
+    """Note that a trial's worker lives, where there is such a trial.
+
+    The claim wrote the first beat. SQLite would take one for a trial that was deleted, and the
+    next trial of its id could not be claimed.
+    """
+    model = models.TrialHeartbeatModel
+    session.query(model).filter(model.trial_id == trial_id).update(
+        {"heartbeat": sqlalchemy.func.now()}, synchronize_session=False
+    )
 
 
 def count_trials(session: Any, study_id: int, states: Sequence[TrialState]) -> int:

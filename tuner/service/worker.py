@@ -149,6 +149,7 @@ def run_worker(
     )
     with storage_errors(storage_url), ExitStack() as opened:
         make_runner = opened.enter_context(runners(execution, stop_requested))
+        opened.callback(_close, joined)
         while True:
             stop_requested()
             if study_name is not None:
@@ -163,6 +164,8 @@ def run_worker(
                 if name in refused and refused[name].offer == offer:
                     continue
                 try:
+                    if name in joined and joined[name].search.is_gone():
+                        _leave(joined, name, study_name)
                     if name not in joined:
                         answers()
                         joined[name] = _join(
@@ -175,7 +178,6 @@ def run_worker(
                             checkpoint_seconds=checkpoint_seconds,
                             stop_requested=stop_requested,
                         )
-                        opened.callback(joined[name].search.close)
                         watchers[name] = progress(name, joined[name].terms, joined[name].search)
                     study = joined[name]
                     if not study.is_open():
@@ -184,6 +186,10 @@ def run_worker(
                     if study.run_one(watchers[name], stop_requested):
                         has_run = True
                         n_run += 1
+                except KeyError:
+                    if name not in joined or not joined[name].search.is_gone():
+                        raise
+                    _leave(joined, name, study_name)
                 except (ConfigError, DataError, TooManyFailures) as error:
                     if study_name is not None:
                         raise
@@ -199,6 +205,19 @@ def run_worker(
                 raise next(iter(refused.values())).error
             else:
                 return n_run
+
+
+def _close(joined: Mapping[str, _Joined]) -> None:
+    for study in joined.values():
+        study.search.close()
+
+
+def _leave(joined: dict[str, _Joined], name: str, study_name: str | None) -> None:
+    """Forget a study that was deleted; raise `ConfigError` if it is the one that was asked for."""
+    joined.pop(name).search.close()
+    if study_name is not None:
+        raise ConfigError(f"--study-name {name!r} was deleted from the storage.")
+    _log.warning("study %s was deleted from the storage: it is left", name)
 
 
 def _open_studies(

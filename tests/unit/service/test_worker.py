@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 
+import optuna
 import pytest
 
 from tests.fake_trainer import Quiet, run_fake
 from tuner.config import load_settings
 from tuner.errors import ConfigError, Interrupted
-from tuner.search import Search, StudyTerms
+from tuner.search import Search, StudyTerms, list_studies
 from tuner.service import run_worker, worker
 from tuner.service.versions import code_identity
 
@@ -33,9 +34,8 @@ def terms(code, *, total=3):
 
 
 def work(url, folder, **given):
-    return run_worker(
-        url, output=folder, progress=lambda *_: Quiet(), trainer=lambda *_: run_fake, **given
-    )
+    given = {"trainer": lambda *_: run_fake, **given}
+    return run_worker(url, output=folder, progress=lambda *_: Quiet(), **given)
 
 
 def test_study_that_was_refused_is_served_when_the_right_code_offers_it(
@@ -70,3 +70,64 @@ def test_worker_ends_when_its_study_is_taken_over_by_other_code(url, study, tmp_
         work(url, tmp_path, study_name="s", stop_requested=stop)
 
     assert study.counts()["finished"] == 1
+
+
+def delete(study):
+    optuna.delete_study(study_name="s", storage=study._storage)
+
+
+def another(url, total):
+    """Make a study of the name that the deleted one had, on SQLite with its id too."""
+    settings = load_settings(overrides=[("pruner.name", "none"), ("study.seed", 7)])
+    with closing(Search(settings, fingerprint="g", storage_url=url, study_name="s")) as new:
+        new.set_terms(terms(code_identity(), total=total))
+
+
+def test_worker_leaves_a_study_that_is_deleted_in_the_middle_of_a_trial(
+    url, study, tmp_path, caplog
+):
+    study.set_terms(terms(code_identity()))
+
+    def deleting(epoch):
+        if study.counts()["finished"] == 1 and epoch == 2:
+            delete(study)
+
+    def trainer(*_):
+        return lambda *a, **k: run_fake(*a, **k, before_epoch=deleting)
+
+    assert work(url, tmp_path, trainer=trainer) == 1
+    assert "study s was deleted from the storage: it is left" in caplog.text
+
+
+def test_waiting_worker_serves_the_study_made_anew_under_the_name_of_a_deleted_one(
+    url, study, tmp_path
+):
+    study.set_terms(terms(code_identity()))
+    is_made_anew = False
+
+    def stop():
+        nonlocal is_made_anew
+        (listed,) = list_studies(url)
+        if is_made_anew and listed["finished"] == 2:
+            raise Interrupted(15)
+        if not is_made_anew and listed["finished"] == 3:
+            delete(study)
+            another(url, 2)
+            is_made_anew = True
+
+    with pytest.raises(Interrupted):
+        work(url, tmp_path, waits=True, stop_requested=stop)
+
+    (listed,) = list_studies(url)
+    assert (listed["finished"], listed["failed"]) == (2, 0)
+
+
+def test_worker_of_one_study_says_that_it_was_deleted(url, study, tmp_path):
+    study.set_terms(terms(code_identity()))
+
+    def stop():
+        if study.counts()["finished"] == 1:
+            delete(study)
+
+    with pytest.raises(ConfigError, match="--study-name 's' was deleted from the storage"):
+        work(url, tmp_path, study_name="s", stop_requested=stop)

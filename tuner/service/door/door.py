@@ -15,6 +15,10 @@ from tuner.service.door.visitors import Visitor, Visitors, ask_for_login
 __all__ = ["Door"]
 
 HEALTH_PATH = "/healthz"
+_NO_RENAMING = (
+    "a study cannot be renamed: its results, data and workers go by its name; "
+    "`--study-name` begins one under another name"
+)
 
 
 class Door:
@@ -69,6 +73,8 @@ class Door:
                 else "your login may read, not write; a writer's may"
             )
             return refuse(environ, start, hint)
+        if _renames(environ):
+            return refuse(environ, start, _NO_RENAMING)
         return self._pass_on(visitor, environ, start)
 
     def _pass_on(
@@ -91,6 +97,13 @@ class Door:
         for header in ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_NONE_MATCH", "HTTP_RANGE"):
             inner.pop(header, None)  # the page is another one for each visitor
         return _with_badge(self._application, inner, start, path, visitor)
+
+
+def _renames(environ: Environ) -> bool:
+    """Say whether a request would copy a study under another name and delete the first."""
+    path = environ["PATH_INFO"].rstrip("/")
+    is_write = environ["REQUEST_METHOD"] not in READS
+    return is_write and path.startswith("/api/studies/") and path.endswith("/rename")
 
 
 def _with_badge(
