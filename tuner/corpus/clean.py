@@ -11,6 +11,7 @@ from tuner.corpus.keys import duplicate_key
 from tuner.corpus.row import Row, cell_text, shown_name
 from tuner.corpus.tables import Table
 from tuner.errors import DataError
+from tuner.invisible import without_invisible, without_variants
 from tuner.records import Document, Finding
 from tuner.wording import counted
 
@@ -32,7 +33,7 @@ def read_documents(table: Table) -> tuple[list[Document], list[Finding]]:
     """Make documents of a table's rows.
 
     Several text columns are joined by a blank, missing cells count as empty. A row without any
-    text or without a label is left out and counted.
+    text or without a label is left out and counted. Labels lose invisible characters.
 
     Returns
     -------
@@ -51,8 +52,8 @@ def read_documents(table: Table) -> tuple[list[Document], list[Finding]]:
     for row in table.rows:
         cells = (cell_text(row.cells.get(name)).strip() for name in table.text)
         text = " ".join(filter(None, cells))
-        label = cell_text(row.cells.get(table.label)).strip()
-        if not text:
+        label = without_invisible(cell_text(row.cells.get(table.label))).strip()
+        if not without_invisible(text).strip():
             without_text.append(row)
         elif not label:
             without_label.append(row)
@@ -115,7 +116,7 @@ def unify_labels(
         "label_variants",
         "warning",
         len(changed),
-        f"labels that differ by case, blanks or a trailing .0 only, {what}: "
+        f"labels that differ by case, blanks, invisible characters or a trailing .0 only, {what}: "
         + "; ".join(" = ".join(map(repr, sorted(counts))) for counts in variants.values()),
         tuple(excerpt(document) for document in changed[:N_EXAMPLES]),
     )
@@ -134,7 +135,8 @@ def unify_labels(
 
 
 def _label_key(label: str) -> str:
-    key = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+    shown = without_invisible(without_variants(label))
+    key = " ".join(unicodedata.normalize("NFKC", shown).casefold().split())
     number = _WHOLE_NUMBER.fullmatch(key)
     return number[1] if number else key
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CorpusPieces", "obtain_pieces"]
 
-_VERSION = 2  # raised when the same corpus gives other pieces
+_VERSION = 3  # raised when the same corpus gives other pieces
 _AT_ONCE = 1_000  # texts
 _HELD_OUT_ONE_IN, _HELD_OUT_TEXTS = 20, 500
 _FEWEST = 50  # texts to train on

@@ -43,7 +43,7 @@ __all__ = ["STAGES", "Stages"]
 _log = logging.getLogger(__name__)
 
 STAGES = ("cleaning", "segments", "vocabulary", "encoding")
-_VERSION = 4  # raised when a stage's output changes for the same settings
+_VERSION = 5  # raised when a stage's output changes for the same settings
 _HASHED_AT_ONCE = 10_000
 _SECONDS_A_LINE = 5.0
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from tuner.config import PreprocessSettings
+from tuner.invisible import without_invisible, without_variants
 from tuner.preprocess.markup import strip_markup
 
 __all__ = ["normalize"]
@@ -23,7 +24,8 @@ _KEPT = "\ue000"
 def normalize(text: str, settings: PreprocessSettings, *, as_written: bool = False) -> str:
     """Clean one text as the settings say.
 
-    In this order: HTML, Unicode NFKC, control characters, masks, lower case, punctuation, blanks.
+    In this order: HTML, invisible characters, Unicode NFKC, control characters, masks, lower case,
+    punctuation, blanks.
 
     Parameters
     ----------
@@ -44,6 +46,8 @@ def normalize(text: str, settings: PreprocessSettings, *, as_written: bool = Fal
     """
     if settings.html == "strip":
         text = strip_markup(text)
+    # Variants first: those of emoji stand before the joiners.
+    text = without_invisible(without_variants(text))
     if not as_written:
         text = unicodedata.normalize("NFKC", text)
     text = text.translate(_CONTROL)
@@ -66,7 +70,7 @@ def normalize(text: str, settings: PreprocessSettings, *, as_written: bool = Fal
         text = text.translate(_PUNCTUATION)
         kept = iter(inner)
         text = re.sub(_KEPT, lambda _: next(kept), text)
-    return " ".join(text.split())
+    return " ".join(without_invisible(text).split())  # a joiner may have lost its neighbour
 
 
 class _BlankCategories(dict[int, str | int | None]):
@@ -83,7 +87,6 @@ class _BlankCategories(dict[int, str | int | None]):
         return value
 
 
-# Zero-width joiners (Cf) hold emoji and some scripts together; only Cc and lone surrogates go.
 _CONTROL = _BlankCategories("Cc", "Cs")
 # Emoji and signs of currency are content (So, Sc); punctuation, modifiers, operators are not.
 _PUNCTUATION = _BlankCategories("P", "Sk", "Sm")

@@ -1,4 +1,6 @@
-from tuner.corpus import drop_conflicts, drop_copies, excerpt, unify_labels
+from tuner.corpus import drop_conflicts, drop_copies, excerpt, read_documents, unify_labels
+from tuner.corpus.row import Row
+from tuner.corpus.tables import Table
 from tuner.records import Document
 
 
@@ -54,6 +56,34 @@ def test_whole_number_written_with_a_point_is_a_spelling_of_the_number():
 
     assert [d.label for d in unified] == ["1", "1", "1", "-2.00", "1.5"]
     assert "'1' = '1.0'" in finding.message
+
+
+def test_invisible_characters_make_no_class_and_no_text_of_their_own():
+    cells = [
+        ("很好", "正面"),
+        ("不错", "正面\u200b"),
+        ("很差", "\ufeff 负面"),
+        ("\u200b", "负面"),
+        ("一般", "\u200b"),
+        ("一家", "👨\u200d👩\u200d👧"),
+    ]
+    rows = tuple(
+        Row({"text": text, "label": label}, n) for n, (text, label) in enumerate(cells, 2)
+    )
+
+    documents, findings = read_documents(Table("a.csv", ("text",), "label", rows))
+
+    assert [d.label for d in documents] == ["正面", "正面", "负面", "👨\u200d👩\u200d👧"]
+    assert {f.kind: f.count for f in findings} == {"empty_text": 1, "missing_label": 1}
+
+
+def test_labels_that_differ_by_the_picture_of_an_emoji_are_one():
+    documents = [doc("a", "❤\ufe0f"), doc("b", "❤\ufe0f"), doc("c", "❤")]
+
+    unified, (finding,) = unify_labels(documents, merge=True)
+
+    assert [d.label for d in unified] == ["❤\ufe0f"] * 3
+    assert finding.kind == "label_variants"
 
 
 def test_excerpt_shows_a_label_escaped():

@@ -55,6 +55,16 @@ def test_markup_goes_and_content_stays(text, expected):
         ("a\u0000b\tc\r\nd", "a b c d"),
         ("好看😊", "好看😊"),
         ("……", ""),
+        ("\ufeff好\u200b看", "好看"),
+        ("so\u00adft&shy;ware&#8203;", "software"),
+        ("ca\u200bfe\u200b\u0301", "café"),
+        ("喜欢❤\ufe0f1\ufe0f\u20e3", "喜欢❤1\u20e3"),
+        ("正\u200d面 a\u200cb\u200d", "正面 ab"),
+        # A family, a heart on fire, and a Persian and a Hindi word that joiners shape.
+        ("👨\u200d👩\u200d👧 ❤\ufe0f\u200d🔥", "👨\u200d👩\u200d👧 ❤\u200d🔥"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("क\u094d\u200dष", "क\u094d\u200dष"),
+        ("👩🏽\u200d🚀", "👩 🚀"),
     ],
 )
 def test_text_is_brought_into_one_format(text, expected):
@@ -103,6 +113,18 @@ def test_all_words_outside_tags_survive_whatever_quotes_are_left_open(pieces):
     html = "".join(tag.format(value) + f"{word} " for tag, value, word in pieces)
 
     assert strip_markup(html).split() == [word for _, _, word in pieces]
+
+
+@given(
+    st.text(st.sampled_from("aé好\u0301\u0634\u094d㊙ⓔ❤👩🏽🚀\ufe0f\u200b\u200c\u200d\u00ad ,，."))
+)
+@settings(max_examples=300, deadline=None)
+def test_no_stray_invisible_character_is_left(text):
+    once = normalize(text, PreprocessSettings())
+
+    assert not set(once) & set("\ufe0f\u200b\u00ad")
+    assert not any(word.strip("\u200c\u200d") == "" for word in once.split())
+    assert normalize(once, PreprocessSettings()) == once
 
 
 @given(st.text(max_size=80))
