@@ -138,3 +138,9 @@ class Classifier:
     def n_parameters(self) -> int:
         """Count of all weights."""
         return sum(int(np.prod(variable.shape)) for _, variable, _ in self.variables())
+
+    def n_parameters_without(self, n_rows: int) -> int:
+        """Count the weights but those of some rows of the embedding."""
+        if self.embedding is None:
+            return self.n_parameters
+        return self.n_parameters - n_rows * int(self.embedding[0].embeddings.shape[-1])

@@ -134,6 +134,8 @@ class FitData:
     selection: EvaluationPart
     classes: tuple[str, ...]
     is_subword: npt.NDArray[np.bool_] | None = None
+    n_spare_rows: int = 0
+    """Rows of the embedding that no token has."""
 
     @cached_property
     def token_weights(self) -> npt.NDArray[np.float32]:
@@ -195,6 +197,7 @@ def prepare_fit(
         Whether to round the rows of the embedding and the padded lengths up to few sizes, which
         trials of a search over such sizes then share: see `few_sizes_up`.
     """
+    n_tokens = vocabulary_size
     if few_sizes and layout is None:
         vocabulary_size = few_sizes_up(max(vocabulary_size, ROWS_MIN))
     is_given = layout is not None and layout.vocabulary_size >= vocabulary_size
@@ -211,15 +214,17 @@ def prepare_fit(
     def to_predict(part: LabelledTexts) -> EvaluationPart:
         return EvaluationPart(prediction_calls(part.texts, edges), part.labels)
 
+    if layout is None or not is_given:
+        layout = Layout(edges, vocabulary_size, buckets, few_sizes=few_sizes)
     return FitData(
-        layout=layout if layout is not None and is_given
-        else Layout(edges, vocabulary_size, buckets, few_sizes=few_sizes),
+        layout=layout,
         train=buckets,
         train_labels=train.labels,
         validation=to_predict(validation),
         selection=to_predict(selection),
         classes=tuple(classes),
         is_subword=is_subword,
+        n_spare_rows=layout.vocabulary_size - n_tokens,
     )  # fmt: skip
 
 

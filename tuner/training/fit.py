@@ -169,7 +169,7 @@ class _Trial:
         return self.course.outcome(
             selection,
             weights=weights,
-            n_parameters=self.program.classifier.n_parameters,
+            n_parameters=self.program.classifier.n_parameters_without(self.data.n_spare_rows),
         )
 
     def _phase(

@@ -91,3 +91,4 @@ def test_searched_ways_to_cut_texts_share_programs_and_learn_as_without(
         stored = pipeline.stored_model(settings, dict(outcome.weights), {})
         (rows,) = [len(value) for name, value in stored.weights.items() if "embeddings" in name]
         assert rows == len(stored.vocabulary) < 1000
+        assert outcome.n_parameters == sum(value.size for value in stored.weights.values())
