@@ -81,10 +81,14 @@ class _Joined:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """Why a study is left to others, until its starter offers it on other terms."""
+    """Why a study is left to others, until its starter offers it anew.
+
+    `was_served` says that it had been joined before.
+    """
 
     error: Exception
     offer: StudyTerms | None
+    was_served: bool
 
 
 def run_worker(
@@ -134,8 +138,12 @@ def run_worker(
 
     Raises
     ------
-    ConfigError
-        If there is no such study, or its settings, code, data or files are not those here.
+    ConfigError, DataError
+        If there is no such study, or its settings, code, data or files are not those here. Among
+        several studies that is a warning, and raised at the end of the work if the study had
+        been served, or none was.
+    TooManyFailures
+        If a study was given up; likewise.
     StorageError
         If the storage is away for too long.
     """
@@ -163,6 +171,7 @@ def run_worker(
             for name, offer in offered.items():
                 if name in refused and refused[name].offer == offer:
                     continue
+                refused.pop(name, None)
                 try:
                     if name in joined and joined[name].search.is_gone():
                         _leave(joined, name, study_name)
@@ -194,17 +203,23 @@ def run_worker(
                     if study_name is not None:
                         raise
                     _log.warning("study %s is left to others: %s", name, error)
-                    refused[name] = _Refusal(error, offer)
+                    refused[name] = _Refusal(error, offer, was_served=name in joined)
             if has_run:
                 continue
             if is_needed:
                 time.sleep(_WAIT_SECONDS)  # other workers run the last ones
             elif waits:
                 time.sleep(_POLL_SECONDS)
-            elif refused and not n_run:
-                raise next(iter(refused.values())).error
             else:
+                _raise_first(refused, has_run=bool(n_run))
                 return n_run
+
+
+def _raise_first(refused: Mapping[str, _Refusal], *, has_run: bool) -> None:
+    """Raise why a study was left that this worker had served, or any where it has run nothing."""
+    for refusal in refused.values():
+        if refusal.was_served or not has_run:
+            raise refusal.error
 
 
 def _close(joined: Mapping[str, _Joined]) -> None:

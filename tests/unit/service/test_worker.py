@@ -9,7 +9,7 @@ import pytest
 
 from tests.fake_trainer import Quiet, run_fake
 from tuner.config import load_settings
-from tuner.errors import ConfigError, Interrupted
+from tuner.errors import ConfigError, Interrupted, TooManyFailures, TrialFailed
 from tuner.search import Search, StudyTerms, list_studies
 from tuner.service import run_worker, worker
 from tuner.service.versions import code_identity
@@ -131,3 +131,22 @@ def test_worker_of_one_study_says_that_it_was_deleted(url, study, tmp_path):
 
     with pytest.raises(ConfigError, match="--study-name 's' was deleted from the storage"):
         work(url, tmp_path, study_name="s", stop_requested=stop)
+
+
+def test_worker_that_has_run_trials_of_a_study_which_then_fails_ends_with_that(
+    url, study, tmp_path
+):
+    study.set_terms(terms(code_identity(), total=20))
+    n_runs = 0
+
+    def run(settings, **given):
+        nonlocal n_runs
+        n_runs += 1
+        if n_runs > 2:
+            raise TrialFailed("the disk of texts is gone")
+        return run_fake(settings, **given)
+
+    with pytest.raises(TooManyFailures, match="the disk of texts is gone"):
+        work(url, tmp_path, trainer=lambda *_: run)
+
+    assert study.counts()["finished"] == 2
