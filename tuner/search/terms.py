@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["BlobPlace", "StudyTerms", "close_terms", "parts_key", "read_terms", "write_terms"]
 
 _PREFIX = "terms:"
+_ADDED = {"submitted"}  # not written by versions before
 BlobPlace = Literal["folder", "database"]
 
 
@@ -24,7 +25,8 @@ class StudyTerms:
     `total` is the count of finished trials it shall have; `blobs` where weights, checkpoints and
     data lie; `parts_digest` identifies the rows of the open parts; `code` the versions that the
     starter ran; `weights_kept` how many of the best trials keep their weights; `closed` the
-    reason why no more trials are started, "" while they are.
+    reason why no more trials are started, "" while they are; `submitted` tells this submission
+    from an earlier one on the same terms, "" where the starter's version did not say.
     """
 
     total: int
@@ -33,6 +35,7 @@ class StudyTerms:
     code: Mapping[str, str]
     weights_kept: int = WEIGHTS_KEPT
     closed: str = ""
+    submitted: str = ""
 
 
 def parts_key(parts_digest: str) -> str:
@@ -64,6 +67,7 @@ def close_terms(storage: EnduringStorage, study_id: int, *, reason: str, total: 
 def read_terms(attributes: Mapping[str, Any]) -> StudyTerms | None:
     """Read the terms from a study's attributes; None where its starter has not written all."""
     names = [field.name for field in fields(StudyTerms)]
-    if not all(f"{_PREFIX}{name}" in attributes for name in names):
+    there = {n: attributes[f"{_PREFIX}{n}"] for n in names if f"{_PREFIX}{n}" in attributes}
+    if not there.keys() >= set(names) - _ADDED:
         return None
-    return StudyTerms(**{name: attributes[f"{_PREFIX}{name}"] for name in names})
+    return StudyTerms(**there)

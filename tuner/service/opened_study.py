@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from pathlib import Path
 
 from tuner.cores import cores
@@ -84,6 +85,7 @@ def _open_to_workers(
         parts_digest=parts_digest(parts),
         code=code_identity(),
         weights_kept=search.settings.workers.weights_kept,
+        submitted=uuid.uuid4().hex,
     )
     if search.is_new:
         drop_checkpoints(study_blobs(search, terms, folder))

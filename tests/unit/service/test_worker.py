@@ -8,6 +8,7 @@ import optuna
 import pytest
 
 from tests.fake_trainer import Quiet, run_fake
+from tuner.cli.main import cli, run_command
 from tuner.config import load_settings
 from tuner.errors import ConfigError, Interrupted, TooManyFailures, TrialFailed
 from tuner.search import Search, StudyTerms, list_studies
@@ -70,6 +71,38 @@ def test_worker_ends_when_its_study_is_taken_over_by_other_code(url, study, tmp_
         work(url, tmp_path, study_name="s", stop_requested=stop)
 
     assert study.counts()["finished"] == 1
+
+
+def test_study_that_was_refused_is_looked_at_again_when_it_is_submitted_unchanged(
+    table, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    submit = ("submit", "--data", str(table), "--trials", "1", "--output", str(tmp_path))
+    is_mended = False
+
+    def trainer(*_):
+        if not is_mended:
+            raise ConfigError("model.checkpoint: no such folder")
+        return run_fake
+
+    def stop():
+        nonlocal is_mended
+        if said and not is_mended:
+            is_mended = True
+            assert run_command(cli, list(submit)) == 0
+        (listed,) = list_studies(url)
+        if listed["finished"]:
+            raise Interrupted(15)
+
+    url = f"sqlite:///{tmp_path / 'tuner.db'}"
+    said = []
+    assert run_command(cli, list(submit)) == 0
+    monkeypatch.setattr(worker._log, "warning", lambda *words: said.append(str(words)))
+
+    with pytest.raises(Interrupted):
+        work(url, tmp_path, trainer=trainer, waits=True, stop_requested=stop)
+
+    assert len(said) == 1
 
 
 def delete(study):
