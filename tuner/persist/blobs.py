@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Protocol
 
 from filelock import FileLock
 
+from tuner.errors import DataError
 from tuner.persist.atomic import disk_errors, write_bytes
 
 __all__ = ["BlobStore", "FolderBlobs"]
@@ -86,4 +88,7 @@ class FolderBlobs:
             yield
 
     def _path(self, key: str) -> Path:
+        # Keys come out of the study's database: none leads out of the folder.
+        if not re.fullmatch(r"[\w\-]+", key):
+            raise DataError(f"{self._folder}: a blob has letters, digits, '_', '-'; got {key!r}.")
         return self._folder / f"{key}.blob"

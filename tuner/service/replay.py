@@ -18,6 +18,7 @@ from tuner.search import Search, StudyTerms, check_finite, storage_errors, trial
 from tuner.service.runners import runners
 from tuner.service.shared_files import find_files
 from tuner.service.shared_parts import find_parts
+from tuner.service.study_name import check_study_name
 from tuner.service.versions import trial_versions
 from tuner.service.weights import study_blobs
 
@@ -111,6 +112,7 @@ def replay_trial(
         If there is no such study or trial, its record has nothing to compare with, or data or
         named files differ.
     """
+    check_study_name(study_name)
     with storage_errors(storage_url), closing(Search.join(storage_url, study_name)) as search:
         terms = search.terms()
         if terms is None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import re
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from tuner.config import FILE_SETTINGS, file_digest
-from tuner.errors import ConfigError
+from tuner.errors import ConfigError, DataError
 from tuner.persist import BlobStore, disk_errors, write_bytes
 
 __all__ = ["find_files", "share_files"]
@@ -61,6 +63,8 @@ def find_files(contents: Mapping[str, str], *, folder: Path, blobs: BlobStore) -
     ------
     ConfigError
         If one is in neither place.
+    DataError
+        If the study's blobs have another content, or what the study says of a file is damaged.
     StorageError
         If the disk does not take it.
     """
@@ -77,14 +81,32 @@ def find_files(contents: Mapping[str, str], *, folder: Path, blobs: BlobStore) -
                 )
             with disk_errors(local):
                 local.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(local, zlib.decompress(content))
+            write_bytes(local, _unpacked(content, name, digest))
         here[str(path)] = str(local)
     return here
 
 
 def _files(contents: Mapping[str, str]) -> list[tuple[str, Path, str]]:
-    named = [(*name.split("=", 1), digest) for name, digest in contents.items()]
-    return [(name, Path(path), digest) for name, path, digest in named if name in FILE_SETTINGS]
+    """Give name, path and digest of each file; they come out of the study's database."""
+    named = [(*name.partition("=")[::2], digest) for name, digest in contents.items()]
+    files = [(name, Path(path), digest) for name, path, digest in named if name in FILE_SETTINGS]
+    for name, path, digest in files:
+        if not re.fullmatch(r"[0-9a-f]{64}", digest) or path.name in ("", ".."):
+            raise DataError(
+                f"{name}: must be held on to by a file's path and 64 hexadecimal digits, since "
+                f"they name its copy; the storage has {str(path)!r} and {digest!r}."
+            )
+    return files
+
+
+def _unpacked(content: bytes, name: str, digest: str) -> bytes:
+    try:
+        file = zlib.decompressobj().decompress(content, _LARGEST_BYTES)
+    except zlib.error:
+        file = b""
+    if hashlib.sha256(file).hexdigest() != digest:
+        raise DataError(f"{name}: the copy in the study's database is damaged.")
+    return file
 
 
 def _is_whole(path: Path, digest: str) -> bool:

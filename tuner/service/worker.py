@@ -29,6 +29,7 @@ from tuner.search.objective import RunTrial
 from tuner.service.runners import MakeRunner, runners
 from tuner.service.shared_files import find_files
 from tuner.service.shared_parts import find_parts
+from tuner.service.study_name import check_study_name
 from tuner.service.versions import code_differences, trial_versions
 from tuner.service.weights import CHECKPOINT_SECONDS, BlobTrials, study_blobs
 
@@ -176,6 +177,7 @@ def run_worker(
                     if name in joined and joined[name].search.is_gone():
                         _leave(joined, name, study_name)
                     if name not in joined:
+                        check_study_name(name)
                         answers()
                         joined[name] = _join(
                             storage_url,
@@ -202,7 +204,8 @@ def run_worker(
                 except (ConfigError, DataError, TooManyFailures) as error:
                     if study_name is not None:
                         raise
-                    _log.warning("study %s is left to others: %s", name, error)
+                    shown = name if name.isprintable() else ascii(name)
+                    _log.warning("study %s is left to others: %s", shown, error)
                     refused[name] = _Refusal(error, offer, was_served=name in joined)
             if has_run:
                 continue

@@ -183,3 +183,15 @@ def test_worker_that_has_run_trials_of_a_study_which_then_fails_ends_with_that(
         work(url, tmp_path, trainer=lambda *_: run)
 
     assert study.counts()["finished"] == 2
+
+
+def test_worker_skips_a_study_whose_name_would_leave_the_output_folder(
+    url, study, tmp_path, caplog
+):
+    settings = load_settings(overrides=[("pruner.name", "none")])
+    with closing(Search(settings, fingerprint="f", storage_url=url, study_name="../a")) as other:
+        other.set_terms(terms(code_identity()))
+    study.set_terms(terms(code_identity()))
+
+    assert work(url, tmp_path / "runs") == 3
+    assert caplog.text.count("study ../a is left to others: --study-name must be") == 1
