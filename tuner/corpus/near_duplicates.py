@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from zlib import crc32
 
 __all__ = ["MIN_CHARACTERS", "SIMILARITY", "near_duplicate_groups"]
@@ -13,7 +14,7 @@ SHINGLE = 3
 BANDS, ROWS = 16, 6
 # A pair at Jaccard s becomes a candidate with probability 1 - (1 - s**6)**16:
 # 0.99999 at s = 0.9. What the index proposes is then measured exactly.
-_CHUNK = 2_000
+_SHINGLES_AT_ONCE = 10_000  # each takes about 2 kB meanwhile
 
 
 def near_duplicate_groups(keys: Sequence[str]) -> list[int]:
@@ -83,24 +84,21 @@ def _candidates(keys: Sequence[str], positions: list[int]) -> Iterator[tuple[int
     from datasketch import MinHash
 
     buckets: list[dict[bytes, list[int]]] = [{} for _ in range(BANDS)]
-    for start in range(0, len(positions), _CHUNK):
-        chunk = positions[start : start + _CHUNK]
-        sketches = MinHash.bulk(
-            [[shingle.encode() for shingle in _shingles(keys[position])] for position in chunk],
-            num_perm=BANDS * ROWS,
-            seed=1,
-            hashfunc=_hash,
-        )
-        for position, sketch in zip(chunk, sketches, strict=True):
-            bands = sketch.hashvalues.reshape(BANDS, ROWS)
-            seen: set[int] = set()
-            for band, bucket in zip(bands, buckets, strict=True):
-                members = bucket.setdefault(band.tobytes(), [])
-                for other in members:
-                    if other not in seen:
-                        seen.add(other)
-                        yield other, position
-                # Past a few members a bucket is one template with many fillings: its first ones
-                # stand for it, so that the work stays linear.
-                if len(members) < 50:
-                    members.append(position)
+    empty = MinHash(num_perm=BANDS * ROWS, seed=1, hashfunc=_hash)
+    for position in positions:
+        sketch = empty.copy()
+        shingles = (shingle.encode() for shingle in _shingles(keys[position]))
+        while batch := list(islice(shingles, _SHINGLES_AT_ONCE)):
+            sketch.update_batch(batch)
+        bands = sketch.hashvalues.reshape(BANDS, ROWS)
+        seen: set[int] = set()
+        for band, bucket in zip(bands, buckets, strict=True):
+            members = bucket.setdefault(band.tobytes(), [])
+            for other in members:
+                if other not in seen:
+                    seen.add(other)
+                    yield other, position
+            # Past a few members a bucket is one template with many fillings: its first ones
+            # stand for it, so that the work stays linear.
+            if len(members) < 50:
+                members.append(position)

@@ -1,4 +1,5 @@
 import random
+import tracemalloc
 
 from tuner.corpus import duplicate_key, near_duplicate_groups
 
@@ -43,6 +44,28 @@ def test_planted_near_duplicates_are_found():
     groups = near_duplicate_groups(texts + changed)
 
     assert groups[300:] == list(range(300))
+
+
+def test_memory_is_that_of_one_text_however_many_long_ones_there_are():
+    generator = random.Random(0)
+    alphabet = [chr(code) for code in range(0x4E00, 0x4E00 + 2000)]
+    texts = ["".join(generator.choices(alphabet, k=2_000)) for _ in range(200)]
+
+    tracemalloc.start()
+    near_duplicate_groups(texts)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak_bytes < 15_000_000  # all trigrams as bytes are 20 million
+
+
+def test_long_texts_are_compared_whole():
+    generator = random.Random(0)
+    alphabet = [chr(code) for code in range(0x4E00, 0x4E00 + 2000)]
+    texts = ["".join(generator.choices(alphabet, k=25_000)) for _ in range(3)]
+    changed = [text[:-500] for text in texts]
+
+    assert near_duplicate_groups(texts + changed) == [0, 1, 2, 0, 1, 2]
 
 
 def test_key_keeps_letters_and_digits_of_any_script():
