@@ -42,7 +42,8 @@ def read_query(url: str, query: str | None) -> tuple[list[str], list[Row]]:
     ConfigError
         If the URL is malformed, its driver is not installed, or there is no query.
     DataError
-        If the database is not there, does not answer or refuses the query.
+        If the database is not there, does not answer or refuses the query, or the query gives two
+        columns of one name.
     """
     from sqlalchemy import create_engine, text
     from sqlalchemy.engine import make_url
@@ -66,6 +67,7 @@ def read_query(url: str, query: str | None) -> tuple[list[str], list[Row]]:
                 connection.commit()  # takes hold with the next transaction
             result = connection.execute(text(query))
             columns = [str(name) for name in result.keys()]  # noqa: SIM118 - not a dict
+            _refuse_double_names(shown, columns)
             rows = [
                 Row(dict(zip(columns, values, strict=True)), number)
                 for number, values in enumerate(result, start=1)
@@ -78,6 +80,15 @@ def read_query(url: str, query: str | None) -> tuple[list[str], list[Row]]:
     if not rows:
         raise DataError(f"{shown}: the query gives no rows.")
     return columns, rows
+
+
+def _refuse_double_names(shown: str, columns: list[str]) -> None:
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"{shown}: the query gives two columns of the name {twice[0]!r}; each must have a "
+            "name of its own: rename one with AS."
+        )
 
 
 def _connect_arguments(url: URL) -> dict[str, Any]:

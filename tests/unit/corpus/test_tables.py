@@ -281,6 +281,21 @@ def test_broken_quotes_of_a_compressed_table_name_its_format(tmp_path):
     assert "line 2: broken csv: " in message
 
 
+def test_query_with_two_columns_of_one_name_is_refused_with_a_remedy(tmp_path):
+    connection = sqlite3.connect(tmp_path / "a.db")
+    connection.execute("create table a (id, text, label)")
+    connection.execute("insert into a values (1, 'good', 'pos')")
+    connection.commit()
+    connection.close()
+    query = "select a.text, a.label, b.label from a join a as b on a.id = b.id"
+
+    with pytest.raises(DataError, match=r"two columns of the name 'label'.*AS") as caught:
+        read_table(f"sqlite:///{tmp_path / 'a.db'}", DataSettings(query=query))
+    assert "\n" not in str(caught.value)
+    renamed = query.replace("b.label", "b.label as other")
+    assert documents(f"sqlite:///{tmp_path / 'a.db'}", query=renamed) == [("good", "pos")]
+
+
 @pytest.mark.parametrize(
     ("row", "column"),
     [({"text": {"zh": "好"}, "label": "a"}, "'text'"), ({"text": "b", "label": ["a"]}, "'label'")],
