@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tuner.config import FILE_SETTINGS
 from tuner.errors import CheckpointError
 from tuner.persist.arrays import pack_arrays, unpack_arrays
 from tuner.persist.atomic import replace_folder, write_bytes, write_json
@@ -54,7 +55,8 @@ def write_model(folder: Path, model: StoredModel) -> None:
     with replace_folder(folder) as fresh:
         for key in _USER_FILES:
             value = settings["preprocess"][key]
-            if value is not None and Path(value).is_file():
+            shipped = FILE_SETTINGS[f"preprocess.{key}"]  # no file's name, whatever lies there
+            if value is not None and value not in shipped and Path(value).is_file():
                 shutil.copyfile(value, fresh / f"{key}.txt")
                 settings["preprocess"][key] = f"{key}.txt"
         write_json(fresh / "settings.json", settings)

@@ -150,6 +150,18 @@ def test_model_folder_survives_and_carries_its_word_lists(tmp_path):
     assert read_model(tmp_path / "model2").about == {"trial": 3}
 
 
+@pytest.mark.parametrize("name", ["zh", "en", "none"])
+def test_a_file_called_like_a_shipped_list_does_not_take_its_place(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text("my notes\n")
+    settings = {"preprocess": {"dictionary": None, "stop_words": name}}
+
+    write_model(tmp_path / "model", stored(settings=settings))
+
+    assert read_model(tmp_path / "model").settings["preprocess"]["stop_words"] == name
+    assert not (tmp_path / "model" / "stop_words.txt").exists()
+
+
 def test_rewritten_model_folder_leaves_nothing_else_behind(tmp_path):
     write_model(tmp_path / "model", stored())
     write_model(tmp_path / "model", stored(about={"trial": 4}))
