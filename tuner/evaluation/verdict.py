@@ -198,9 +198,9 @@ def _won_by_default(numbers: Mapping[str, Any]) -> tuple[str, str]:
     metric, metric_zh = _METRICS[numbers["metric"]]
     relation, relation_zh = _relation(numbers["difference"])
     return (
-        "Not worth it: the search found nothing better than the untuned default settings; on "
+        "Not worth searching: nothing better than the untuned default settings was found; on "
         f"{_rows(numbers['n'])} their {metric} is {relation} {name} {_evidence(numbers)}.",
-        f"不值得：搜索没有找到比未调优的默认设置更好的配置；在 {numbers['n']:,} 条测试样本上，"
+        f"搜索不值得：没有找到比未调优的默认设置更好的配置；在 {numbers['n']:,} 条测试样本上，"
         f"默认设置的{metric_zh}{relation_zh.format(_quoted(name_zh))}{_evidence_zh(numbers)}。",
     )
 

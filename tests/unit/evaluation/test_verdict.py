@@ -64,12 +64,12 @@ def test_a_search_that_the_default_settings_win_was_not_worth_it_and_says_how_th
 
     assert verdict.kind == "not_worth_it"
     assert verdict.sentence == (
-        "Not worth it: the search found nothing better than the untuned default settings; on "
+        "Not worth searching: nothing better than the untuned default settings was found; on "
         "2,000 test rows their accuracy is 28.0 points above TF-IDF of characters with a linear "
         "model (95% interval +23.0 to +33.0 points, p < 0.001 after Holm)."
     )
     assert verdict.sentence_zh == (
-        "不值得：搜索没有找到比未调优的默认设置更好的配置；在 2,000 条测试样本上，默认设置的准确率"
+        "搜索不值得：没有找到比未调优的默认设置更好的配置；在 2,000 条测试样本上，默认设置的准确率"
         "比字级 TF-IDF 加线性模型高 28.0 个百分点（95% 置信区间为 +23.0 至 +33.0 个百分点，"
         "Holm 校正后 p < 0.001）。"
     )

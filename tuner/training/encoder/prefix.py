@@ -161,11 +161,11 @@ class FrozenPrefix:
     def _write(self, writer: Any, depth: int, stop_requested: StopRequested) -> None:
         self._require_untouched(depth)
         lower = self._nearest_below(depth)
+        groups = f"group {depth}" if depth == lower + 1 else f"groups {lower + 1} to {depth}"
         _log.info(
-            "computing the frozen prefix once: %d texts, groups %d to %d of the encoder",
+            "computing the frozen prefix once: %d texts, %s of the encoder",
             len(self.texts.pieces.lengths),
-            lower + 1,
-            depth,
+            groups,
         )
         flat = writer.create("activations", (len(self.texts.pieces.flat), self._width), "<f2")
         starts, lengths = self.texts.starts, self.texts.pieces.lengths
