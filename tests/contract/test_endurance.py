@@ -27,6 +27,7 @@ from tuner.search import (
     Search,
     StudyTerms,
     close_storage,
+    list_studies,
     open_storage,
     parse_url,
     postgres_sessions,
@@ -236,6 +237,37 @@ def test_locked_sqlite_is_waited_for(tmp_path, open_study, monkeypatch):
 
     assert study.counts()["complete"] == 2
     assert study._storage.n_retries > 0
+
+
+def test_large_study_is_read_beside_a_writer_and_holds_none_up(tmp_path, open_study, monkeypatch):
+    study = open_study(f"sqlite:///{tmp_path / 'study.db'}")
+    run(study, 3)
+    reader = open_study(f"sqlite:///{tmp_path / 'study.db'}")
+    storage, blobs = reader._storage, reader.table_blobs()
+    other = sqlite3.connect(tmp_path / "study.db", timeout=0)
+    n_written = 0
+
+    def written(trial, build=storage._build_frozen_trial_from_trial_model):
+        """Write while the study is being read."""
+        nonlocal n_written
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("UPDATE trials SET number = number")
+        other.commit()
+        n_written += 1
+        return build(trial)
+
+    monkeypatch.setattr(storage, "_build_frozen_trial_from_trial_model", written)
+    assert len(storage.get_all_trials(study._study._study_id)) == 3
+    assert len(reader.trials()) == 3
+    assert n_written == 6
+
+    other.execute("BEGIN IMMEDIATE")
+    assert reader.counts()["complete"] == 3
+    assert blobs.keys() == []
+    assert list_studies(study._storage.url)[0]["complete"] == 3
+    other.rollback()
+    other.close()
+    assert storage.n_retries == 0
 
 
 def test_start_hears_a_signal_while_sqlite_is_locked(tmp_path, open_study, monkeypatch):

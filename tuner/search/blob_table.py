@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from tuner.search.enduring import EnduringStorage
 from tuner.search.locks import named_lock
+from tuner.search.sqlite_file import reading
 
 __all__ = ["TableBlobs", "drop_orphans", "has_blobs"]
 
@@ -101,7 +102,7 @@ class TableBlobs:
 
     def _read(self, query: Any) -> list[Any]:
         def read() -> list[Any]:
-            with self._storage.engine.begin() as connection:
+            with reading(), self._storage.engine.begin() as connection:
                 return list(connection.execute(query))
 
         found: list[Any] = self._storage.enduring(read)

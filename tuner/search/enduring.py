@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from optuna.storages import RDBStorage
@@ -20,6 +20,7 @@ from tuner.search import transactions
 from tuner.search.endurance import Endurance, endure
 from tuner.search.rows import WaitingRows
 from tuner.search.running_reads import RunningReads
+from tuner.search.sqlite_file import reading
 from tuner.search.transactions import Beat, Propose
 
 __all__ = ["EnduringStorage"]
@@ -58,6 +59,7 @@ OPERATIONS = (
     "get_trial_system_attrs",
     "_get_stale_trial_ids",
 )
+_READS = frozenset(name for name in OPERATIONS if name.lstrip("_").startswith("get_"))
 # What can wait for the next reading, see `EnduringStorage.writing_together`.
 _WAITING: Mapping[str, Callable[..., bool]] = {
     "_set_trial_param": WaitingRows.param,
@@ -136,11 +138,15 @@ class EnduringStorage(RDBStorage):
         if self._waiting():
             self._transaction(lambda _: None)
 
-    def _transaction(self, body: Callable[[Any], Any]) -> Any:
+    def _transaction(self, body: Callable[[Any], Any], *, reads: bool = False) -> Any:
+        """Do all of the body or nothing; one that reads writes what waits before it."""
         waiting = self._waiting()
 
         def once() -> Any:
-            with _create_scoped_session(self.scoped_session) as session:
+            with (
+                reading() if reads and not waiting else nullcontext(),
+                _create_scoped_session(self.scoped_session) as session,
+            ):
                 if waiting:
                     waiting.write(session)
                 return body(session)
@@ -184,9 +190,10 @@ class EnduringStorage(RDBStorage):
         if states is not None or trial_id_greater_than < 0:
             self._write_waiting()
             original = super()._get_trials
-            whole: list[FrozenTrial] = self.enduring(
-                lambda: original(study_id, states, included_trial_ids, trial_id_greater_than)
-            )
+            with reading():
+                whole: list[FrozenTrial] = self.enduring(
+                    lambda: original(study_id, states, included_trial_ids, trial_id_greater_than)
+                )
             return whole
         found: list[FrozenTrial] = self._transaction(
             lambda session: self._running_reads.read(
@@ -195,7 +202,8 @@ class EnduringStorage(RDBStorage):
                 study_id,
                 unfinished=included_trial_ids,
                 last_finished=trial_id_greater_than,
-            )
+            ),
+            reads=True,
         )
         return found
 
@@ -268,7 +276,7 @@ class EnduringStorage(RDBStorage):
     def count_trials(self, study_id: int, states: Sequence[TrialState]) -> int:
         """Count trials without reading them, as Optuna's `get_n_trials` would."""
         n_trials: int = self._transaction(
-            lambda session: transactions.count_trials(session, study_id, states)
+            lambda session: transactions.count_trials(session, study_id, states), reads=True
         )
         return n_trials
 
@@ -279,7 +287,7 @@ class EnduringStorage(RDBStorage):
     def beats(self, study_id: int) -> list[Beat]:
         """Give the running trials with owner and seconds since their last beat."""
         found: list[Beat] = self._transaction(
-            lambda session: transactions.beats(session, study_id)
+            lambda session: transactions.beats(session, study_id), reads=True
         )
         return found
 
@@ -287,6 +295,7 @@ class EnduringStorage(RDBStorage):
 def _enduring(name: str) -> Callable[..., Any]:
     original = getattr(RDBStorage, name)
     wait = _WAITING.get(name)
+    around = reading if name in _READS else nullcontext
 
     @functools.wraps(original)
     def operation(self: EnduringStorage, *arguments: Any, **named: Any) -> Any:
@@ -295,7 +304,8 @@ def _enduring(name: str) -> Callable[..., Any]:
             if wait is not None and wait(waiting, *arguments, **named):
                 return None
             self._write_waiting()
-        return self.enduring(lambda: original(self, *arguments, **named))
+        with around():
+            return self.enduring(lambda: original(self, *arguments, **named))
 
     return operation
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,28 @@ import sqlalchemy
 
 from tuner.errors import StorageError
 
-__all__ = ["harden_sqlite", "write_ahead"]
+__all__ = ["harden_sqlite", "reading", "write_ahead"]
 
 # SQLite waits by itself, deaf to signals; beyond this `endure` waits, which is not.
 LOCK_SECONDS = 1.0
+
+_here = threading.local()
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Let the transactions that this thread begins take no write lock: nothing is written.
+
+    A read of a large study takes seconds, in which the others would wait. One that wrote all the
+    same would do no harm: SQLite lets it do so only where nobody else has written since it
+    began, and fails as for a lock otherwise, which is tried again from the begin.
+    """
+    before = getattr(_here, "is_reading", False)
+    _here.is_reading = True
+    try:
+        yield
+    finally:
+        _here.is_reading = before
 
 
 def write_ahead(path: Path, *, wait_seconds: float) -> None:
@@ -45,11 +66,11 @@ def write_ahead(path: Path, *, wait_seconds: float) -> None:
 
 
 def harden_sqlite(engine: sqlalchemy.Engine, path: Path, shown: str) -> None:
-    """Take the write lock at the begin of every transaction, and look whether the file is there.
+    """Take the write lock where a transaction begins, and look whether the file is there.
 
-    SQLite's default, to begin as a reader and to upgrade, hands one enqueued trial to two
-    processes. And it goes on writing into a file that was deleted or replaced, where nobody finds
-    it again: that raises `StorageError`.
+    The driver's default, to begin with the first statement that writes, hands one enqueued trial
+    to two processes. What only reads takes no lock, see `reading`. And SQLite goes on writing into
+    a file that was deleted or replaced, where nobody finds it again: that raises `StorageError`.
 
     Parameters
     ----------
@@ -76,7 +97,8 @@ def harden_sqlite(engine: sqlalchemy.Engine, path: Path, shown: str) -> None:
     @sqlalchemy.event.listens_for(engine, "begin")
     def _on_begin(connection: Any) -> None:
         look()
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        is_reading = getattr(_here, "is_reading", False)
+        connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
 
     engine.dispose()  # connections opened before the listeners
 
