@@ -27,6 +27,7 @@ from tuner.search import (
 )
 from tuner.search.enduring import EnduringStorage
 from tuner.search.owner import claiming_owner
+from tuner.search.space import distributions
 from tuner.search.urls import parse_url
 from tuner.service.weights import BlobTrials
 
@@ -375,3 +376,30 @@ def test_looking_for_dead_workers_asks_as_much_of_two_trials_as_of_six(url):
         return len(asked)
 
     assert questions_with(2) == questions_with(6)
+
+
+def test_claiming_a_point_of_a_grid_asks_as_much_after_two_trials_as_after_six(url):
+    names = distributions(load_settings())
+    study = search(url, overrides=[
+        ("sampler.name", "grid"),
+        *((f"space.{name}", "off") for name in names if name != "model.dropout"),
+        ("space.model.dropout", {"low": 0.0, "high": 0.9, "step": 0.1}),
+    ])  # fmt: skip
+    asked = []
+    sqlalchemy.event.listen(
+        study._storage.engine, "before_cursor_execute", lambda *given: asked.append(given[2])
+    )
+
+    def questions_after(n_finished):
+        run(study, n_finished)
+        asked.clear()
+        trial_id = study._storage.claim_trial(
+            study._study._study_id, total=99, owner=claiming_owner(), first_params={},
+            propose=study._propose,
+        )  # fmt: skip
+        n_asked = len(asked)
+        study._storage.close_trial(study._study._study_id, trial_id, reason="done", retry=None)
+        return n_asked
+
+    assert questions_after(2) == questions_after(6)
+    assert len({trial.params["model.dropout"] for trial in study.trials() if trial.params}) == 6

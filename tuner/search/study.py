@@ -205,14 +205,16 @@ class Search(StoredStudy):
         )
         return optuna.Trial(self._study, trial_id)
 
-    def _propose(self, trials: Callable[[], Sequence[FrozenTrial]]) -> Mapping[str, Any] | None:
+    def _propose(
+        self, asked: Callable[[], Sequence[Mapping[str, Any]]]
+    ) -> Mapping[str, Any] | None:
         """Give what a new trial but the first has fixed: nothing, or a point of the grid.
 
         Called under the lock of the claim, so that no two processes take one point.
         """
         if self._grid is None:
             return {}
-        return self._grid.next_point(map(_asked_params, _tried(trials())))
+        return self._grid.next_point(asked())
 
     def is_exhausted(self) -> bool:
         """Say whether every point of the grid has been tried, and nobody runs one any more."""

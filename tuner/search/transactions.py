@@ -20,6 +20,7 @@ from sqlalchemy.orm import selectinload
 
 from tuner.errors import TrialTaken
 from tuner.search import rows
+from tuner.search.asked import asked_params
 from tuner.search.rows import put_attributes
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ __all__ = [
 _TAKING_A_SLOT = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 _RUNG = "completed_rung_"
 
-Propose = Callable[[Callable[[], Sequence[FrozenTrial]]], Mapping[str, Any] | None]
-"""Given a way to read all trials, gives what a new one has fixed."""
+Propose = Callable[[Callable[[], Sequence[Mapping[str, Any]]]], Mapping[str, Any] | None]
+"""Given a way to read what all trials were asked for, gives what a new one has fixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +109,7 @@ def claim_trial(
         trial.datetime_start = datetime.now()  # noqa: DTZ005 - Optuna's setter wants local time
     else:
         is_first = trials.count() == 0
-        fixed = (
-            first_params
-            if is_first
-            else propose(lambda: [storage._build_frozen_trial_from_trial_model(t) for t in trials])
-        )
+        fixed = first_params if is_first else propose(lambda: asked_params(session, study_id))
         if fixed is None:
             return None
         template = create_trial(
