@@ -249,6 +249,31 @@ def test_study_that_somebody_has_asked_more_of_stays_open_when_the_smaller_run_e
     assert not open_studies(url)
 
 
+def test_early_end_waits_for_the_trials_of_other_processes_and_lets_them_start_none(url):
+    study, other = search(url), search(url)
+    study.set_terms(StudyTerms(9, "folder", "", {}))
+    owner = claiming_owner()
+    running = other._claim(9, owner)
+    seen = []
+
+    def stop():
+        seen.append((study.terms().closed, study.counts()["running"]))
+        if len(seen) == 3:
+            other._storage.finish_trial(
+                running._trial_id, state=TrialState.COMPLETE, value=0.5, attributes={},
+                owner=owner,
+            )  # fmt: skip
+
+    outcome = study.run(
+        run_fake, total=9, progress=Quiet(), stop_requested=stop, store=NoStore(),
+        ends_early=lambda _: "timeout",
+    )  # fmt: skip
+
+    assert outcome == "timeout"
+    assert seen == [("", 1), ("timeout", 1), ("timeout", 1)]
+    assert study.counts()["complete"] == 1
+
+
 def test_study_made_by_another_program_is_left_alone(url):
     storage = open_storage(url, create=True)
     foreign = optuna.create_study(storage=storage, study_name="s", direction="maximize")

@@ -106,6 +106,7 @@ class Search(StoredStudy):
             Keeps the weights of complete trials, and the state of running ones.
         ends_early
             Asked before each trial: gives the outcome to end with, such as "timeout", or None.
+            Then workers start no more trials either, and those that they run are waited for.
 
         Returns
         -------
@@ -125,7 +126,7 @@ class Search(StoredStudy):
             check_failures(trials)
             early = ends_early(trials)
             if early is not None and count_trials(trials)["finished"] < total:
-                return early
+                return self._end_early(early, total, stop_requested)
             if self.run_one(
                 run_trial,
                 total=total,
@@ -139,6 +140,20 @@ class Search(StoredStudy):
             if self.is_exhausted():
                 return "exhausted"
             time.sleep(_WAIT_SECONDS)  # other processes run the last ones
+
+    def _end_early(self, outcome: str, total: int, stop_requested: StopRequested) -> str:
+        """Start no more trials anywhere, and wait for those that other processes run."""
+        if not self.close_to_workers(outcome):
+            return outcome  # others go on with it
+        while True:
+            stop_requested()
+            self.reap()
+            counts = self.counts()
+            if counts["finished"] >= total:
+                return "complete"
+            if not counts["running"]:
+                return outcome
+            time.sleep(_WAIT_SECONDS)
 
     def run_one(
         self,
