@@ -73,6 +73,12 @@ def _started(pid: int) -> float | None:
 
     In clock ticks since the boot where there is `/proc`, else in seconds since the epoch. Those
     move when the clock is set, so that a living process would seem to be another one.
+
+    Raises
+    ------
+    PermissionError
+        If it lives and nothing more can be known: `/proc` mounted with hidepid=2 has only the
+        processes of one's own user.
     """
     try:
         # The name, in parentheses, may hold whatever it likes.
@@ -80,11 +86,20 @@ def _started(pid: int) -> float | None:
         return None if fields[0] in _GONE else float(fields[19])
     except (FileNotFoundError, ProcessLookupError):
         if _BOOT_ID.exists():
+            _raise_if_hidden(pid)
             return None
     try:
         return float(round(psutil.Process(pid).create_time()))
     except psutil.NoSuchProcess:
         return None
+
+
+def _raise_if_hidden(pid: int) -> None:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return
+    raise PermissionError(f"process {pid} is hidden")
 
 
 def is_dead(owner: Mapping[str, Any] | None) -> bool:
@@ -105,7 +120,7 @@ def is_dead(owner: Mapping[str, Any] | None) -> bool:
         return False
     try:
         return bool(_started(int(owner["pid"])) != owner["started"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return True
     except (OSError, psutil.AccessDenied):
         return False

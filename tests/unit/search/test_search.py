@@ -174,6 +174,17 @@ def test_process_of_another_host_machine_or_container_is_not_taken_for_dead(diff
     assert not is_dead({**current_owner(), "pid": 2**22 + 1, **differences})
 
 
+def test_process_of_another_user_that_proc_hides_is_not_dead(tmp_path, monkeypatch):
+    for mine in ("self", str(os.getpid())):  # as with hidepid=2
+        (tmp_path / mine).symlink_to(f"/proc/{os.getpid()}")
+    monkeypatch.setattr(owner_module, "_PROC", tmp_path)
+    owner = current_owner()
+
+    assert not is_dead({**owner, "pid": 1, "started": 0.0})
+    assert is_dead({**owner, "pid": 2**22 + 1})
+    assert is_dead({**owner, "started": owner["started"] - 100})
+
+
 def test_process_of_an_earlier_boot_is_dead_where_the_machine_is_known(tmp_path, monkeypatch):
     machine_id = tmp_path / "machine-id"
     monkeypatch.setattr(owner_module, "_MACHINE_ID", machine_id)
