@@ -31,6 +31,7 @@ __all__ = [
     "read_trials",
 ]
 
+_PAUSE_SECONDS = 60.0
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -125,6 +126,8 @@ def _summary(storage: EnduringStorage, name: str) -> dict[str, Any]:
     ending = read_ending(study.user_attrs)
     rate = _trials_per_hour(trials)
     left = None if terms is None or not rate else 3600 * max(0, terms.total - finished) / rate
+    if terms is not None and terms.closed:
+        left = 0.0
     return {
         "study": name,
         "metric": (study.metric_names or ["value"])[0],
@@ -164,13 +167,30 @@ def _worker(beat: Beat) -> dict[str, Any]:
 def _trials_per_hour(trials: Sequence[TrialRecord]) -> float | None:
     """Give the rate of the last 20 finished trials; None before the second one."""
     ends = sorted(
-        datetime.fromisoformat(trial.started).timestamp() + trial.seconds
+        _started(trial) + trial.seconds
         for trial in trials
         if trial.state in ("complete", "pruned") and trial.started and trial.seconds is not None
     )[-21:]
-    if len(ends) < 2 or ends[-1] <= ends[0]:
+    if len(ends) < 2:
         return None
-    return 3600 * (len(ends) - 1) / (ends[-1] - ends[0])
+    worked = ends[-1] - ends[0] - _pause_seconds(trials, ends[0], ends[-1])
+    return 3600 * (len(ends) - 1) / worked if worked > 0 else None
+
+
+def _pause_seconds(trials: Sequence[TrialRecord], first: float, last: float) -> float:
+    """Give the time between two ends in which no trial ran for a minute or more."""
+    paused, reached = 0.0, first
+    begun = (trial for trial in trials if trial.started)
+    for trial in sorted(begun, key=_started):
+        gap = min(_started(trial), last) - reached
+        if gap >= _PAUSE_SECONDS:
+            paused += gap
+        reached = max(reached, last if trial.seconds is None else _started(trial) + trial.seconds)
+    return paused
+
+
+def _started(trial: TrialRecord) -> float:
+    return datetime.fromisoformat(trial.started or "").timestamp()
 
 
 def _load(storage: RDBStorage, name: str) -> tuple[optuna.Study, list[TrialRecord]]:

@@ -73,6 +73,30 @@ def test_runs_of_the_confirmation_take_as_long_as_whole_trials(study, url):
     assert found["seconds_left_at_end"] == round(10 * sum(seconds) / 2)
 
 
+def test_night_in_which_a_study_was_paused_says_nothing_of_its_pace(study, url):
+    work(study, 4)
+    earlier = "strftime('%Y-%m-%d %H:%M:%f000', {0}, '-10 hours')"
+    with study._storage.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE trials SET datetime_start = {earlier.format('datetime_start')}, "
+            f"datetime_complete = {earlier.format('datetime_complete')} WHERE number < 2"
+        )
+    study.set_terms(StudyTerms(5, "folder", "", {}))
+
+    (found,) = json.loads(shown(url, "--json"))
+
+    assert found["seconds_left"] < 3600
+
+
+def test_closed_study_has_no_search_left(study, url):
+    work(study, 3)
+    study.close_to_workers("timeout")
+
+    (found,) = json.loads(shown(url, "--json"))
+
+    assert (found["closed"], found["seconds_left"]) == ("timeout", 0)
+
+
 def test_searched_study_waits_for_its_end_and_a_concluded_one_for_nothing(study, url):
     work(study, 4)
     assert "s: the search is over; `tuner optimize` confirms its best trials" in shown(url)
