@@ -81,7 +81,7 @@ class Metrics:
         )
         self._stage_seconds = Counter(
             "tuner_stage_seconds",
-            "Wall-clock time of complete trials, by stage.",
+            "Wall-clock time of trials, however they ended, by stage.",
             ["study", "stage"],
             registry=self.registry,
         )

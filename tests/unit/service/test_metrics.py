@@ -44,7 +44,7 @@ def test_trials_are_counted_by_state_and_stages_by_their_seconds():
     watcher.epoch_finished(1, 2, 0.6)
     watcher.trial_finished(trial(seconds={"train": 2.0, "validate": 0.5}))
     watcher.trial_finished(trial(seconds={"train": 1.0}))
-    watcher.trial_finished(trial("pruned", None))
+    watcher.trial_finished(trial("pruned", None, seconds={"train": 0.25}))
     watcher.trial_finished(trial("failed", None, retried=True))
 
     study = {"study": "评论"}
@@ -53,7 +53,7 @@ def test_trials_are_counted_by_state_and_stages_by_their_seconds():
     assert value(metrics, "tuner_trials_total", state="failed", **study) == 0
     assert value(metrics, "tuner_trials_total", state="retried", **study) == 1
     assert value(metrics, "tuner_epochs_total", **study) == 2
-    assert value(metrics, "tuner_stage_seconds_total", stage="train", **study) == 3.0
+    assert value(metrics, "tuner_stage_seconds_total", stage="train", **study) == 3.25
     assert value(metrics, "tuner_trial_seconds_count", **study) == 3
     # The one that was there before is the best, and nobody's trial of this process.
     assert value(metrics, "tuner_best_value", direction="maximize", **study) == 0.95
