@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 
 import pytest
 import sqlalchemy
@@ -92,24 +91,6 @@ def test_damaged_blob_counts_as_absent(study):
         )
 
     assert blobs.get("a") is None
-
-
-def test_lock_of_a_blob_lets_one_in_at_a_time(study):
-    blobs, inside, most = study.table_blobs(), [], []
-
-    def enter():
-        with blobs.lock("a"):
-            inside.append(1)
-            most.append(len(inside))
-            inside.pop()
-
-    threads = [threading.Thread(target=enter) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert most == [1, 1, 1, 1]
 
 
 def test_sound_storage_has_no_flaw(study, url):

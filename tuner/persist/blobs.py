@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -36,9 +36,6 @@ class BlobStore(Protocol):
 
     def keys(self) -> list[str]:
         """Give the keys there are."""
-
-    def lock(self, key: str) -> AbstractContextManager[None]:
-        """Give a context manager under which one process at a time fills a key."""
 
 
 class FolderBlobs:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy
@@ -12,7 +10,6 @@ from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from tuner.search.enduring import EnduringStorage
-from tuner.search.locks import named_lock
 from tuner.search.sqlite_file import reading
 
 __all__ = ["TableBlobs", "drop_orphans", "has_blobs"]
@@ -90,12 +87,6 @@ class TableBlobs:
         """Give the keys there are, sorted."""
         query = sqlalchemy.select(_blobs.c.key).where(_blobs.c.study_id == self._study_id)
         return sorted(row.key for row in self._read(query))
-
-    @contextmanager
-    def lock(self, key: str) -> Iterator[None]:
-        """Hold the key's lock; other processes wait."""
-        with named_lock(self._storage, f"blob:{self._study_id}:{key}"):
-            yield
 
     def _is(self, key: str) -> Any:
         return (_blobs.c.study_id == self._study_id) & (_blobs.c.key == key)
