@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Self
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from tuner.config import Settings, file_digests
 from tuner.errors import ConfigError
@@ -36,6 +40,7 @@ from tuner.search.terms import StudyTerms, close_terms, read_terms, write_terms
 __all__ = ["StoredStudy"]
 
 _CONFIRMATION = "confirmation:"
+_IMPATIENT_SECONDS = 2.0
 
 
 class StoredStudy:
@@ -167,6 +172,20 @@ class StoredStudy:
     def heed(self, stop_requested: StopRequested) -> None:
         """Let a signal end the wait for a database that is away."""
         self._storage.heed(stop_requested)
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Do what can be done within 2 s: a database that is away is no failure then.
+
+        For what is put in order on the way out of a failure, which may be that very one.
+        """
+        patient = self._storage.endurance
+        self._storage.endurance = replace(patient, outage_seconds=_IMPATIENT_SECONDS)
+        try:
+            with suppress(SQLAlchemyError, StorageInternalError):
+                yield
+        finally:
+            self._storage.endurance = patient
 
     def close(self) -> None:
         """Give the storage's connections back."""

@@ -270,12 +270,15 @@ def _run_trials(
                 store=results.trial_store,
                 ends_early=ends_early,
             )
-    except (Interrupted, KeyboardInterrupt):
-        outcome = "interrupted"
+    except BaseException as error:
+        if isinstance(error, Interrupted | KeyboardInterrupt):
+            outcome = "interrupted"
+        with search.impatient():
+            search.reap()
+            results.write_tables(search.trials(), outcome=outcome)
         raise
-    finally:
-        search.reap()
-        results.write_tables(search.trials(), outcome=outcome)
+    search.reap()
+    results.write_tables(search.trials(), outcome=outcome)
     if not search.close_to_workers(outcome):
         _log.info("the search goes on elsewhere: more than these %d trials were asked for", total)
     counts = search.counts()

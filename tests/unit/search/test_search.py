@@ -1,15 +1,17 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
 
 import psutil
 import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.pruners import HyperbandPruner
+from sqlalchemy.exc import OperationalError
 
 from tuner.config import apply_params, load_settings, setting_value
 from tuner.errors import ConfigError, StorageError
-from tuner.search import close_storage, mask, open_storage, parse_url
+from tuner.search import Search, close_storage, mask, open_storage, parse_url, stored_study
 from tuner.search import owner as owner_module
 from tuner.search.owner import current_owner, is_dead
 from tuner.search.pruner import build_pruner
@@ -268,3 +270,20 @@ def test_sqlite_takes_the_write_lock_at_begin_and_keeps_a_log(tmp_path):
 
     assert mode == "wal"
     assert (tmp_path / "a.db").stat().st_size > 0
+
+
+def test_way_out_of_a_failure_does_not_wait_for_the_database_that_caused_it(url, monkeypatch):
+    settings = load_settings(overrides=[("pruner.name", "none")])
+    monkeypatch.setattr(stored_study, "_IMPATIENT_SECONDS", 0.0)
+    with closing(Search(settings, fingerprint="f", storage_url=url, study_name="s")) as study:
+        study.heed(lambda: pytest.fail("it is waited for"))
+        failure = OperationalError("", {}, OSError("the server is away"))
+        monkeypatch.setattr(study._storage, "beats", lambda _: study._storage.enduring(away))
+
+        def away():
+            raise failure
+
+        with study.impatient():
+            study.reap()
+
+        assert study._storage.endurance.outage_seconds == 90
