@@ -21,6 +21,7 @@ from tuner.search import (
     check_storage,
     close_storage,
     copy_studies,
+    copying,
     list_studies,
     mask,
     open_storage,
@@ -253,7 +254,8 @@ def test_copy_that_was_stopped_leaves_nothing_and_one_that_was_killed_is_made_an
 
     storage = open_storage(target, create=True)
     half = storage.create_new_study([StudyDirection.MAXIMIZE], "s")
-    storage.set_study_user_attr(half, "copying", current_owner())
+    now = storage.seconds_by_its_clock()
+    storage.set_study_user_attr(half, "copying", {**current_owner(), "beat": now})
     RDBStorage.create_new_trial(storage, half)
     TableBlobs(storage, half).put("half", b"h")
     with pytest.raises(ConfigError, match="is being copied by process"):
@@ -268,6 +270,63 @@ def test_copy_that_was_stopped_leaves_nothing_and_one_that_was_killed_is_made_an
     assert joined.table_blobs().keys() == [PARTS, "weights"]
     assert "copying" not in joined._study.user_attrs
     joined.close()
+
+
+def test_copy_that_was_killed_on_another_host_is_made_anew_when_it_has_been_silent(
+    study, url, tmp_path
+):
+    run(study, 2)
+    target = f"sqlite:///{tmp_path / 'copy.db'}"
+    storage = open_storage(target, create=True)
+    half = storage.create_new_study([StudyDirection.MAXIMIZE], "s")
+    elsewhere = {**current_owner(), "host": "gone-with-its-container"}
+    now = storage.seconds_by_its_clock()
+
+    storage.set_study_user_attr(half, "copying", {**elsewhere, "beat": now - 170})
+    with pytest.raises(ConfigError, match="process .* on gone-with-its-container"):
+        copy_studies(url, target)
+    storage.set_study_user_attr(half, "copying", {**elsewhere, "beat": now - 190})
+    close_storage(storage)
+    (copied,) = copy_studies(url, target)
+
+    assert (copied.n_trials, copied.was_there) == (2, False)
+    assert read_trials(target, "s") == read_trials(url, "s")
+
+
+def test_copy_goes_on_beating_and_stops_when_another_one_has_taken_over(
+    study, url, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(copying, "_BEAT_SECONDS", 0.0)
+    target = f"sqlite:///{tmp_path / 'copy.db'}"
+    marks = []
+    whole = TableBlobs.put
+
+    def put(blobs, key, content):
+        whole(blobs, key, content)
+        (there,) = blobs._storage.get_all_studies()
+        marks.append(there.user_attrs["copying"])
+        other = {**marks[-1], "token": "another"}
+        blobs._storage.set_study_user_attr(there._study_id, "copying", other)
+
+    monkeypatch.setattr(TableBlobs, "put", put)
+
+    with pytest.raises(StorageError, match="TO is written by another copy"):
+        copy_studies(url, target)
+    assert len(marks) == 1
+    assert [listed["study"] for listed in list_studies(target)] == ["s"]  # the other one's
+
+
+def test_trial_whose_copy_was_not_confirmed_is_not_copied_twice(study, url, tmp_path):
+    run(study, 2)
+    storage = open_storage(f"sqlite:///{tmp_path / 'copy.db'}", create=True)
+    copy = storage.create_new_study([StudyDirection.MAXIMIZE], "s")
+    first, second = study._storage.get_all_trials(study._study._study_id)
+
+    for trial in (first, first, second, second):
+        storage.copy_trial(copy, trial)
+
+    assert [t.number for t in storage.get_all_trials(copy)] == [0, 1]
+    close_storage(storage)
 
 
 def test_copy_that_was_killed_before_it_had_marked_its_study_is_made_anew(study, url, tmp_path):

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from optuna.exceptions import StorageInternalError
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from tuner.errors import ConfigError
+from tuner.errors import ConfigError, StorageError
 from tuner.search.blob_table import TableBlobs, has_blobs
 from tuner.search.enduring import EnduringStorage
 from tuner.search.freeze import freeze
-from tuner.search.owner import current_owner, is_dead
+from tuner.search.owner import claiming_owner, is_dead
 from tuner.search.ranking import best_trial
 from tuner.search.storage import close_storage, open_storage, storage_errors
 from tuner.search.terms import read_terms
@@ -25,7 +25,8 @@ from tuner.search.urls import mask
 __all__ = ["CopiedStudy", "copy_studies"]
 
 _BEGUN = "copying"
-"""Attribute of a study that is not copied whole yet; it says who is at it."""
+"""Attribute of a study that is not copied whole yet; it says who is at it, and was when."""
+_BEAT_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class _Read:
         if there is None:
             return
         begun = there.user_attrs.get(_BEGUN)
-        if begun is not None and not is_dead(begun):
+        if begun is not None and _is_at_it(target, begun):
             raise ConfigError(
                 f"TO must not be written by two copies at once: {self.name!r} is being copied by "
                 f"process {begun.get('pid')} on {begun.get('host')}."
@@ -122,29 +123,36 @@ class _Read:
         if there is not None:
             _remove(target, there._study_id)
         study_id = target.create_new_study(self._study.directions, self.name)
+        mark: _Mark | None = None
         try:
-            target.set_study_user_attr(study_id, _BEGUN, current_owner())
-            copied = self._copied(trials, n_blobs=self._copy_into(target, study_id, trials))
+            mark = _Mark(target, study_id)
+            copied = self._copied(trials, n_blobs=self._copy_into(target, study_id, trials, mark))
         except BaseException:
             # Killed, it leaves this to the next run.
             with suppress(SQLAlchemyError, StorageInternalError, KeyError):
-                _remove(target, study_id)
+                if mark is None or mark.is_there():
+                    _remove(target, study_id)
             raise
         return copied
 
     def _copy_into(
-        self, target: EnduringStorage, study_id: int, trials: Sequence[FrozenTrial]
+        self,
+        target: EnduringStorage,
+        study_id: int,
+        trials: Sequence[FrozenTrial],
+        mark: _Mark,
     ) -> int:
         for trial in trials:
-            RDBStorage.create_new_trial(target, study_id, _whole(trial))
-        n_blobs = self._copy_blobs(target, study_id)
+            mark.beat()
+            target.copy_trial(study_id, _whole(trial))
+        n_blobs = self._copy_blobs(target, study_id, mark)
         for name, value in self._study.system_attrs.items():
             target.set_study_system_attr(study_id, name, value)
         # Last, and all at once: a copy that was cut off is none that a worker would join.
         target.replace_study_attributes(study_id, self._study.user_attrs)
         return n_blobs
 
-    def _copy_blobs(self, target: EnduringStorage, study_id: int) -> int:
+    def _copy_blobs(self, target: EnduringStorage, study_id: int, mark: _Mark) -> int:
         with storage_errors(self._url):
             if not has_blobs(self._source):
                 return 0
@@ -153,6 +161,7 @@ class _Read:
         here = TableBlobs(target, study_id)
         n_blobs = 0
         for key in keys:
+            mark.beat()
             with storage_errors(self._url):
                 content = blobs.get(key)
             if content is not None:
@@ -176,6 +185,54 @@ class _Read:
             fingerprint=attributes.get("fingerprint"),
             best_weights=None if best is None else best.attributes.get("weights"),
         )
+
+
+class _Mark:
+    """Says in a study that this process copies it, and that it still does."""
+
+    def __init__(self, target: EnduringStorage, study_id: int) -> None:
+        self._target = target
+        self._study_id = study_id
+        self._owner = claiming_owner()
+        self._written = time.monotonic()
+        self._write(holds=lambda _: True)
+
+    def beat(self) -> None:
+        """Write the time down now and then.
+
+        Raises
+        ------
+        StorageError
+            If another process has taken over, since it took this one for dead.
+        """
+        if time.monotonic() - self._written < _BEAT_SECONDS:
+            return
+        token = self._owner["token"]
+        is_mine = self._write(holds=lambda there: there.get(_BEGUN, {}).get("token") == token)
+        if not is_mine:
+            raise StorageError("TO is written by another copy, which took this one for dead.")
+        self._written = time.monotonic()
+
+    def is_there(self) -> bool:
+        """Say whether the study still is this process's."""
+        there = self._target.get_study_user_attrs(self._study_id).get(_BEGUN, {})
+        return bool(there.get("token") == self._owner["token"])
+
+    def _write(self, *, holds: Callable[[Mapping[str, Any]], bool]) -> bool:
+        beat = self._target.seconds_by_its_clock()
+        mark = {**self._owner, "beat": beat}
+        return self._target.put_study_attributes(self._study_id, {_BEGUN: mark}, holds=holds)
+
+
+def _is_at_it(target: EnduringStorage, begun: Mapping[str, Any]) -> bool:
+    """Say whether whoever began a copy still does it.
+
+    A process of another host or container is known by its beats alone.
+    """
+    if is_dead(begun):
+        return False
+    silent = target.seconds_by_its_clock() - float(begun.get("beat", 0.0))
+    return silent <= target.endurance.grace_seconds
 
 
 def _is_begun(target: EnduringStorage, there: Any) -> bool:

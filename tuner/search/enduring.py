@@ -252,6 +252,15 @@ class EnduringStorage(RDBStorage):
         )
         return closed
 
+    def copy_trial(self, study_id: int, trial: FrozenTrial) -> None:
+        """Put a trial of another study into this one, see `transactions.copy_trial`."""
+        self._transaction(lambda session: transactions.copy_trial(session, self, study_id, trial))
+
+    def seconds_by_its_clock(self) -> float:
+        """Give the time by the database's own clock, in seconds since the epoch."""
+        seconds: float = self._transaction(transactions.seconds_by_its_clock, reads=True)
+        return seconds
+
     def replace_study_attributes(self, study_id: int, attributes: Mapping[str, Any]) -> None:
         """Let a study have these user attributes and no others, in one transaction."""
         self._transaction(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
@@ -33,10 +33,12 @@ __all__ = [
     "beats",
     "claim_trial",
     "close_trial",
+    "copy_trial",
     "count_trials",
     "finish_trial",
     "put_study_attributes",
     "replace_study_attributes",
+    "seconds_by_its_clock",
 ]
 
 _TAKING_A_SLOT = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
@@ -246,6 +248,26 @@ def _waiting(trial: FrozenTrial, attributes: Mapping[str, Any]) -> FrozenTrial:
     )
     waiting.intermediate_values = dict(trial.intermediate_values)
     return waiting
+
+
+def copy_trial(session: Any, storage: RDBStorage, study_id: int, trial: FrozenTrial) -> None:
+    """Put a trial of another study into this one, unless it has one of its number.
+
+    Done again after a lost answer, this makes no second one.
+    """
+    models.StudyModel.find_or_raise_by_id(study_id, session, for_update=True)
+    there = session.query(models.TrialModel.trial_id).filter(
+        models.TrialModel.study_id == study_id, models.TrialModel.number == trial.number
+    )
+    if there.first() is None:
+        storage._get_prepared_new_trial(study_id, trial, session)
+
+
+def seconds_by_its_clock(session: Any) -> float:
+    """Give the time by the database's own clock, in seconds since the epoch."""
+    now = session.execute(sqlalchemy.select(sqlalchemy.func.now())).scalar()
+    # SQLite's is UTC and does not say so.
+    return float((now if now.tzinfo else now.replace(tzinfo=UTC)).timestamp())
 
 
 def put_study_attributes(
