@@ -3,11 +3,13 @@
     nice python benchmarks/choices.py DATA_FOLDER --output choices.jsonl [--only CELL ...]
 
 Every cell is one configuration (the defaults but for what its name says), trained once per seed
-on 3,000 rows (or 400) with the product's own pipeline, and scored on up to 2,000 rows of the
-official test file, or 1,000 other rows where there is none. No search, so that the cells of a set
-differ in one thing. A finished cell is one JSON line in --output; the same command goes on after
-a kill. Vectors are those of github.com/649453932/Chinese-Text-Classification-Pytorch (200 numbers
-a character), under zh_char_vectors_tencent200. `real_sets.py` names the data and their sources.
+on 3,000 rows (or 400) with the product's own pipeline. 750 rows choose the epoch, and up to 2,000
+others give the score, the same for both sizes. All of them are drawn from the train file of a set,
+shuffled: defaults are chosen by these scores, so that the official test file is left to
+`published.py`. No search, so that the cells of a set differ in one thing. A finished cell is one
+JSON line in --output; the same command goes on after a kill. Vectors are those of
+github.com/649453932/Chinese-Text-Classification-Pytorch (200 numbers a character), under
+zh_char_vectors_tencent200. `real_sets.py` names the data and their sources.
 """
 
 from __future__ import annotations
@@ -23,10 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from json_lines import append_line, read_lines
+from code_key import code_key
+from json_lines import JsonLines
 from real_sets import SETS
 
 from tuner.config import load_settings
+from tuner.corpus import drop_conflicts, drop_copies
 from tuner.persist import Cache
 from tuner.pipeline import Model, Pipeline
 from tuner.records import Document, SearchParts, TrialSeeds
@@ -41,6 +45,7 @@ EDA = {
 }
 SIZES = {"3000": 3000, "400": 400}
 N_VALIDATION = 750
+N_SCORING = 2_000
 
 
 def configurations(vectors: Path) -> dict[str, dict[str, Any]]:
@@ -69,26 +74,27 @@ def configurations(vectors: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def write_vectors(data: Path, work: Path) -> Path:
+def write_vectors(data: Path, path: Path) -> None:
     folder = data / "zh_char_vectors_tencent200"
     place_of = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
     table = np.load(folder / "embedding_Tencent.npz")["embeddings"]
-    path = work / "vectors.npz"
     np.savez(path, words=np.array(list(place_of)), vectors=table[list(place_of.values())])
-    return path
 
 
 def parts_of(data: Path, name: str, size: int) -> tuple[SearchParts, list[Document]]:
-    rows = SETS[name](data)
-    train = [Document(text, label, name, 0) for text, label in dict.fromkeys(rows["train"])]
-    random.Random(0).shuffle(train)
-    test = [Document(text, label, name, 0) for text, label in rows.get("test", [])][:2000]
-    if not test:
-        test, train = train[:1000], train[1000:]
-    classes = tuple(sorted({document.label for document in train}))
-    validation, train = train[:N_VALIDATION], train[N_VALIDATION : N_VALIDATION + size]
-    parts = SearchParts(tuple(train), tuple(validation), tuple(validation), classes, "", len(test))
-    return parts, test
+    """Give the parts of a trial and the scoring rows, all of them from the train file."""
+    documents = [
+        Document(text, label, name, line)
+        for line, (text, label) in enumerate(SETS[name](data)["train"], start=1)
+    ]
+    documents = drop_copies(drop_conflicts(documents)[0])
+    random.Random(0).shuffle(documents)
+    train = N_VALIDATION + max(SIZES.values())
+    scoring = documents[train : train + N_SCORING]
+    classes = tuple(sorted({document.label for document in documents[:train]}))
+    validation = tuple(documents[:N_VALIDATION])
+    chosen = tuple(documents[N_VALIDATION : N_VALIDATION + size])
+    return SearchParts(chosen, validation, validation, classes, "", len(scoring)), scoring
 
 
 def main() -> None:
@@ -99,30 +105,34 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["3000"])
     parser.add_argument("--only", nargs="+", help="names of the cells; all without it")
     arguments = parser.parse_args()
+    lines = JsonLines(arguments.output, code=code_key())
     with tempfile.TemporaryDirectory() as work:
-        run(arguments, Path(work))
-    show(read_lines(arguments.output))
+        run(arguments, Path(work), lines)
+    show(lines.rows)
 
 
-def run(arguments: argparse.Namespace, work: Path) -> None:
-    done = {(c["set"], c["size"], c["cell"], c["seed"]) for c in read_lines(arguments.output)}
-    cells = configurations(write_vectors(arguments.data, work))
+def run(arguments: argparse.Namespace, work: Path, lines: JsonLines) -> None:
+    vectors = work / "vectors.npz"
+    cells = {
+        name: overrides
+        for name, overrides in configurations(vectors).items()
+        if not arguments.only or name in arguments.only
+    }
+    if any("model.vectors" in overrides for overrides in cells.values()):
+        write_vectors(arguments.data, vectors)
     for name in arguments.sets:
         for size in arguments.sizes:
-            parts, test = parts_of(arguments.data, name, SIZES[size])
+            parts, scoring = parts_of(arguments.data, name, SIZES[size])
             pipeline = Pipeline(parts, Cache(work / "cache"))
             for cell, overrides in cells.items():
-                if arguments.only and cell not in arguments.only:
-                    continue
                 for seed in range(SEEDS):
-                    if (name, size, cell, seed) not in done:
-                        scores = measure(pipeline, test, overrides, seed)
-                        key = {"set": name, "size": size, "cell": cell, "seed": seed}
-                        append_line(arguments.output, {**key, **scores})
+                    key = {"set": name, "size": size, "cell": cell, "seed": seed}
+                    if not lines.having(**key):
+                        lines.add({**key, **measure(pipeline, scoring, overrides, seed)})
 
 
 def measure(
-    pipeline: Pipeline, test: list[Document], overrides: dict[str, Any], seed: int
+    pipeline: Pipeline, scoring: list[Document], overrides: dict[str, Any], seed: int
 ) -> dict[str, float]:
     settings = load_settings(overrides=[*overrides.items()])
     started = time.monotonic()
@@ -134,7 +144,7 @@ def measure(
     )
     seconds = time.monotonic() - started
     model = Model(pipeline.stored_model(settings, dict(outcome.weights), {}))
-    return {"accuracy": model.evaluate(test).value("accuracy"), "seconds": round(seconds, 1)}
+    return {"accuracy": model.evaluate(scoring).value("accuracy"), "seconds": round(seconds, 1)}
 
 
 def show(cells: list[dict[str, Any]]) -> None:

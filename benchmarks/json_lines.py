@@ -33,12 +33,16 @@ def append_line(path: Path, cell: Mapping[str, Any]) -> None:
 
 
 class JsonLines:
-    """Measurements in a file, one JSON object a line; those of an earlier run are kept."""
+    """Measurements in a file, one JSON object a line; those of an earlier run are kept.
 
-    def __init__(self, path: Path) -> None:
+    With a code (see `code_key.py`) each bears it, and those of other code stay in the file unseen.
+    """
+
+    def __init__(self, path: Path, *, code: str | None = None) -> None:
         self._path = path
+        self._mark = {} if code is None else {"code": code}
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.rows = read_lines(path)
+        self.rows = [row for row in read_lines(path) if self._mark.items() <= row.items()]
 
     def having(self, **wanted: Any) -> list[dict[str, Any]]:
         """Give the measurements with these fields."""
@@ -46,7 +50,8 @@ class JsonLines:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Keep a measurement at once, and show it."""
-        self.rows.append(dict(row))
+        row = {**row, **self._mark}
+        self.rows.append(row)
         append_line(self._path, row)
         print(json.dumps(row, ensure_ascii=False), flush=True)
 

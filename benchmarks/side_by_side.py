@@ -1,7 +1,8 @@
 """What the speed benchmarks share: a study prepared once, tuner's own loop, resumable results.
 
 Every figure is a ratio of two contestants that take turns in one run, so that a busy machine slows
-both alike. Results are JSON lines, one a measurement; a run that was cut off goes on behind them.
+both alike. Results are JSON lines, one a measurement; a run that was cut off goes on behind them,
+as long as the code is the same.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from code_key import code_key
 from json_lines import JsonLines
 
 from tuner.config import Settings, load_settings
@@ -54,7 +56,10 @@ def machine() -> dict[str, Any]:
 
 
 class Lines(JsonLines):
-    """Measurements, and their summary."""
+    """Measurements made with the code that runs, and their summary."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, code=code_key())
 
     def sum_up(self, summary: Mapping[str, Any]) -> None:
         """Keep a summary with the machine, unless the same one stands already."""

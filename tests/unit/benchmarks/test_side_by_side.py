@@ -6,6 +6,8 @@ import sys
 from types import ModuleType
 
 import pytest
+from code_key import code_key
+from json_lines import JsonLines, read_lines
 from side_by_side import Lines
 
 
@@ -27,20 +29,34 @@ def test_a_script_that_is_done_measures_nothing_again(
     monkeypatch.setattr(module, "open_bench", lambda *_: pytest.fail("measured again"))
     monkeypatch.setattr(sys, "argv", [script, *arguments, "--output", str(tmp_path)])
     done = tmp_path / f"{file}.jsonl"
-    done.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    line = json.dumps({**row, "code": code_key()}) + "\n"
+    done.write_text(line, encoding="utf-8")
 
     module.main()
 
-    assert json.loads(done.read_text("utf-8")) == row
+    assert done.read_text("utf-8") == line
 
 
 def test_measurements_go_on_behind_a_line_that_a_kill_has_torn(tmp_path):
     file = tmp_path / "lines.jsonl"
-    file.write_text('{"turn": 0}\n{"turn": 1, "sec', encoding="utf-8")
+    Lines(file).add({"turn": 0})
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write('{"turn": 1, "sec')
 
     Lines(file).add({"turn": 1})
 
-    assert Lines(file).rows == [{"turn": 0}, {"turn": 1}]
+    assert [row["turn"] for row in Lines(file).rows] == [0, 1]
+
+
+def test_what_other_code_has_measured_stays_in_the_file_and_counts_for_nothing(tmp_path):
+    file = tmp_path / "lines.jsonl"
+    JsonLines(file, code="before").add({"turn": 0})
+    JsonLines(file, code="after").add({"turn": 0, "seconds": 1.0})
+
+    assert [row["code"] for row in read_lines(file)] == ["before", "after"]
+    assert JsonLines(file, code="after").having(turn=0) == [
+        {"turn": 0, "seconds": 1.0, "code": "after"}
+    ]
 
 
 def test_the_same_summary_stands_once(tmp_path):
