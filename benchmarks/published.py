@@ -4,10 +4,11 @@
 
 TREC-6, SST-2 (sentences), Banking77 and CLINC150 (in scope), the official test file given, and
 the official validation file where there is one. For each set and backbone one study of 30 trials
-finds the settings, its objective accuracy, since that is what the papers give; its sealed test is
-opened once. Then the winner's settings are trained on five fresh seeds, and each model is scored
-on the official test file, whatever it says: nothing is chosen by it. "Refit" trains the same
-settings with the selection rows in train, as the papers have them, who keep no such part.
+with a confirmation finds the settings, its objective accuracy, since that is what the papers give;
+its sealed test is opened once. Then the winner's settings, and the untuned default ones, are
+trained on the same five fresh seeds, and each model is scored on the official test file, whatever
+it says: nothing is chosen by it. "Refit" trains the winner's settings with the selection rows in
+train, as the papers have them, who keep no such part.
 
 A finished study, and each finished run, is one JSON line in --output; the same command goes on
 after a kill. `real_sets.py` names the data and their sources.
@@ -16,15 +17,16 @@ after a kill. `real_sets.py` names the data and their sources.
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from json_lines import append_line, read_lines
+from code_key import code_key, options_key
+from json_lines import JsonLines
 from quiet import Quiet
 from real_sets import SETS, write_table
 
@@ -33,11 +35,13 @@ from tuner.evaluation import mean_interval
 from tuner.persist import Cache, SealedTest, read_documents_file, read_parts
 from tuner.pipeline import Model, Pipeline
 from tuner.records import TrialSeeds
-from tuner.service import plan_study, run_study
+from tuner.search.space import default_params, distributions
+from tuner.service import ConfirmationPlan, plan_study, run_study
 
 NAMES = ("trec", "sst2", "banking77", "clinc150")
 BACKBONES = ("average", "linear", "textcnn")
 SEEDS = 5
+RUNS = ("seed", "refit", "default")
 PUBLISHED = {
     "trec": "CNN-rand 91.2 (Kim 2014, arXiv:1408.5882, table 2)",
     "sst2": "CNN-rand 82.7 (same table; trained on phrases too, here sentences alone)",
@@ -71,10 +75,20 @@ def prepare_folder(name: str, data: Path, work: Path) -> Path:
     return folder
 
 
-def study_cell(key: Mapping[str, Any], settings: Settings, output: Path, n: int) -> dict[str, Any]:
+def confirmation_of(written: str) -> ConfirmationPlan | None:
+    """Read K:SEEDS, or none."""
+    if written == "none":
+        return None
+    top, _, seeds = written.partition(":")
+    return ConfirmationPlan(int(top), int(seeds))
+
+
+def study_cell(key: Mapping[str, Any], settings: Settings, output: Path) -> dict[str, Any]:
     started = time.monotonic()
     plan = plan_study(settings, storage_url=None, output=output, study_name=_name(key))
-    best = run_study(plan, total=n, progress=Quiet()).best
+    best = run_study(
+        plan, total=key["trials"], progress=Quiet(), confirmation=confirmation_of(key["confirm"])
+    ).best
     reads = SealedTest(plan.folder).reads
     if reads != 1:
         raise RuntimeError(f"{plan.folder}: the sealed test was read {reads} times")
@@ -83,6 +97,7 @@ def study_cell(key: Mapping[str, Any], settings: Settings, output: Path, n: int)
         "kind": "study",
         "params": best["params"],
         "selection": best["objective"]["value"],
+        "confirmed": (best["confirmation"] or {}).get("mean"),
         "test": best["test"]["accuracy"],
         "baselines": {name: b["test"]["accuracy"] for name, b in best["baselines"].items()},
         "sealed_reads": reads,
@@ -113,14 +128,16 @@ def run_cell(key: Mapping[str, Any], settings: Settings, output: Path) -> dict[s
 
 
 def _name(key: Mapping[str, Any]) -> str:
-    return f"{key['set']}-{key['backbone']}"
+    """Name the study by all that decides it, the code included."""
+    options = {name: key[name] for name in ("trials", "confirm", "more", "code")}
+    return f"{key['set']}-{key['backbone']}-{options_key(**options)}"
 
 
 def summary(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     """Give a Markdown table: accuracy in points, mean and Student's 95 % interval over seeds."""
     lines = [
-        "| set | backbone | tuned, 5 seeds | refit with selection | default | TF-IDF words, "
-        "characters | published |",
+        "| set | backbone | tuned, 5 seeds | refit with selection | default, the same seeds | "
+        "TF-IDF words, characters | published |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for study in (cell for cell in cells if cell["kind"] == "study"):
@@ -131,12 +148,12 @@ def summary(cells: Sequence[Mapping[str, Any]]) -> list[str]:
                 for cell in cells
                 if (cell["set"], cell["backbone"], cell["kind"]) == (name, backbone, kind)
             ]
-            for kind in ("seed", "refit")
+            for kind in RUNS
         }
         others = {other: 100 * value for other, value in study["baselines"].items()}
         lines.append(
             f"| {name} | {backbone} | {_shown(by_kind['seed'])} | {_shown(by_kind['refit'])} | "
-            f"{others.get('default', float('nan')):.1f} | {others['tfidf_words']:.1f}, "
+            f"{_shown(by_kind['default'])} | {others['tfidf_words']:.1f}, "
             f"{others['tfidf_characters']:.1f} | {PUBLISHED[name]} |"
         )
     reads = sorted({cell["sealed_reads"] for cell in cells if cell["kind"] == "study"})
@@ -160,45 +177,40 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(NAMES), choices=NAMES)
     parser.add_argument("--backbones", nargs="+", default=list(BACKBONES))
     parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--confirm", default="5:5", metavar="K:SEEDS", help="or none")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument(
         "--set", dest="more", action="append", default=[], metavar="NAME=VALUE", help="setting"
     )
     options = parser.parse_args()
 
-    work = options.output.with_suffix(".studies")
-    cells = read_lines(options.output)
+    work, code = options.output.with_suffix(".studies"), code_key()
+    lines = JsonLines(options.output, code=code)
+    shared = {"trials": options.trials, "confirm": options.confirm, "more": options.more}
 
-    def kept(key: Mapping[str, Any], make: Any) -> dict[str, Any]:
+    def kept(key: Mapping[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Give a finished cell, or make it and keep it."""
-        for cell in cells:
-            if all(cell.get(name) == value for name, value in key.items()):
-                return cell
-        cell = make()
-        append_line(options.output, cell)
-        cells.append(cell)
-        print({name: cell[name] for name in (*key, "test", "seconds")}, file=sys.stderr)
-        return cell
+        if not lines.having(**key):
+            lines.add(make())
+        return lines.having(**key)[0]
 
     for backbone in options.backbones:
         for name in options.sets:
             folder = prepare_folder(name, options.data, work)
             settings = settings_for(name, backbone, folder, options.more)
-            key = {"set": name, "backbone": backbone}
+            key = {"set": name, "backbone": backbone, **shared, "code": code}
             found = kept(
                 {**key, "kind": "study"},
-                lambda key=key, settings=settings: study_cell(
-                    key, settings, work / "runs", options.trials
-                ),
+                lambda key=key, settings=settings: study_cell(key, settings, work / "runs"),
             )
             tuned = apply_params(settings, found["params"])
-            for kind in ("seed", "refit"):
-                for seed in range(SEEDS):
-                    run = {**key, "kind": kind, "seed": seed}
-                    kept(
-                        run,
-                        lambda run=run, tuned=tuned: run_cell(run, tuned, work / "runs"),
-                    )
-    print("\n".join(summary(cells)))
+            default = apply_params(settings, default_params(settings, distributions(settings)))
+            for kind, seed in itertools.product(RUNS, range(options.seeds)):
+                run = {**key, "kind": kind, "seed": seed}
+                chosen = default if kind == "default" else tuned
+                kept(run, lambda run=run, chosen=chosen: run_cell(run, chosen, work / "runs"))
+    rows = [row for row in lines.rows if shared.items() <= row.items()]
+    print("\n".join(summary(rows)))
 
 
 if __name__ == "__main__":
