@@ -4,14 +4,16 @@
 
 The stages are the trial's own; the bound is counted, not measured: the bytes of the embedding rows
 that an epoch must read and write (a weight and its two moments), at the speed at which this
-machine copies memory, and the multiplications of the dense layers, at the speed of its own matrix
-product. What is above the bound is the price of rows scattered over memory, of calls, of padding.
+machine copies memory with the trial's threads, and the multiplications of the dense layers and
+convolutions that the network does, at the speed of its own matrix product. What is above the
+bound is the price of rows scattered over memory, of calls, of padding.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 from side_by_side import QUIET, Bench, Lines, machine, median, open_bench
 
+from tuner.cores import threads
 from tuner.models import backbone_class
 from tuner.records import TrialSeeds
 from tuner.training.batches import make_batches
@@ -28,13 +31,16 @@ ROUNDS = 3
 
 
 def bytes_per_second() -> float:
-    source = np.ones(16_000_000, np.float32)
+    """Copy with as many threads as a trial computes with, each a part of its own."""
+    n = threads()
+    source = np.ones((n, 16_000_000), np.float32)
     target = np.empty_like(source)
     seconds = []
-    for _ in range(5):
-        started = time.perf_counter()
-        np.copyto(target, source)
-        seconds.append(time.perf_counter() - started)
+    with ThreadPoolExecutor(n) as pool:
+        for _ in range(6):  # the first one touches the pages
+            started = time.perf_counter()
+            list(pool.map(np.copyto, target, source))
+            seconds.append(time.perf_counter() - started)
     return 2 * source.nbytes / min(seconds)
 
 
@@ -68,12 +74,15 @@ def work_of_an_epoch(bench: Bench) -> dict[str, float]:
         places += bucket.token_ids.size
         tokens += int(np.count_nonzero(bucket.token_ids))
     width = model.width or backbone_class(model.backbone).default_width(len(data.classes))
+    texts, filters = len(data.train_labels), model.embedding_width * width
     if model.backbone == "average":
-        multiplications = len(data.train_labels) * model.embedding_width * width
+        # Forward, and backward for the input and for the weights.
+        flops = 6.0 * texts * filters
     else:
-        multiplications = places * model.embedding_width * width * sum(model.kernel_sizes)
-    # Forward, and backward for the input and for the weights.
-    return {"rows": rows, "places": places, "tokens": tokens, "flops": 6.0 * multiplications}
+        # Forward at every place; backward for both at the one place of a text where a filter's
+        # maximum was.
+        flops = (2.0 * places + 4.0 * texts) * filters * sum(model.kernel_sizes)
+    return {"rows": rows, "places": places, "tokens": tokens, "flops": flops}
 
 
 def main() -> None:

@@ -3,22 +3,28 @@
     python benchmarks/scaling.py --output runs/bench
 
 Texts are drawn: a vocabulary of 30,000 by Zipf's law, and words that tell the class. Each point is
-the median of three trials after one that compiles; a point that is in the results already is not
-measured again.
+the median of three trainings after one that compiles, in a process of its own. What two processes
+do is asked of whole trials: the real `tuner optimize` on one study of such texts, alone with all
+threads, and with `--workers 2`, which divide these; its pace is that behind the first two trials a
+process, where they compile. What is in the results already is not measured again.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import importlib
 import itertools
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from side_by_side import Lines, median
+from side_by_side import Lines, in_a_new_process, median
 
 from tuner.config import load_settings
 from tuner.features import Encoded
@@ -59,64 +65,88 @@ def trial_seconds(prepared: FitData, turn: int) -> float:
     return time.perf_counter() - started
 
 
-def work(seconds: float) -> int:
-    """Run usual trials for some time, after one that compiles; give their count."""
-    prepared = data(**USUAL)
-    trial_seconds(prepared, 0)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    until = time.perf_counter() + seconds
-    return next(turn for turn in itertools.count() if out_of_time(prepared, turn, until))
+def measure_point(point: dict[str, int]) -> tuple[float, list[float]]:
+    """Give the seconds of the first training in this process, and of three later ones."""
+    importlib.import_module("tensorflow")  # loading it is no part of the first trial
+    prepared = data(**point)
+    first, *later = (trial_seconds(prepared, turn) for turn in range(4))
+    return first, later
 
 
-def out_of_time(prepared: FitData, turn: int, until: float) -> bool:
-    if time.perf_counter() >= until:
-        return True
-    trial_seconds(prepared, turn)
-    return False
+def write_texts(path: Path, rows: int) -> None:
+    """Write a table whose words and classes are drawn as those of the points."""
+    drawn = part(rows, USUAL["classes"], USUAL["length"], 0)
+    ends = np.cumsum(drawn.texts.lengths)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for label, ids in zip(drawn.labels, np.split(drawn.texts.flat, ends[:-1]), strict=True):
+            writer.writerow([" ".join(f"w{number}" for number in ids), f"class {label}"])
 
 
-def trials_per_hour(processes: int, seconds: float) -> float:
-    """Let processes work at the same time."""
-    command = [sys.executable, __file__, "--work", str(seconds)]
-    workers = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(processes)
-    ]
-    pipes: Any = [(worker.stdin, worker.stdout) for worker in workers]
-    for _, out in pipes:
-        out.readline()
-    started = time.perf_counter()
-    for into, _ in pipes:
-        into.write("\n")
-        into.flush()
-    counts = [int(worker.communicate()[0]) for worker in workers]
-    return round(sum(counts) * 3_600 / (time.perf_counter() - started), 1)
+COMMAND = [
+    "--confirm", "none", "--pruner", "none", "--sampler", "random", "--study-name", "scaling",
+    "--set", "model.backbone=average", "--set", "training.patience=99",
+    "--set", "features.ngrams=1", "--quiet",
+]  # fmt: skip
+
+
+def trials_per_hour(folder: Path, *, processes: int, trials: int, rows: int) -> float:
+    """Run a study with so many processes, and give its pace behind the first two of each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table, home = folder / f"texts-{rows}.csv", folder / f"runs-{processes}"
+    if not table.exists():
+        write_texts(table, rows)
+    shutil.rmtree(home, ignore_errors=True)
+    workers = ["--workers", str(processes)] if processes > 1 else []
+    subprocess.run(
+        [sys.executable, "-m", "tuner.optimize", "--data", str(table), "--trials", str(trials),
+         "--output", str(home), *COMMAND, *workers],
+        check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    return pace(ends_of_trials(home / "tuner.db"), warm=2 * processes)
+
+
+def ends_of_trials(database: Path) -> list[float]:
+    """Give when the trials ended, in seconds of the clock, the first one first."""
+    connection = sqlite3.connect(database)
+    rows = connection.execute("SELECT datetime_complete FROM trials WHERE state = 'COMPLETE'")
+    ends = sorted(datetime.fromisoformat(end).timestamp() for (end,) in rows)
+    connection.close()
+    return ends
+
+
+def pace(ends: list[float], *, warm: int) -> float:
+    """Give trials an hour from the end of trial number `warm`, counted from 1, on."""
+    later = ends[warm:]
+    return round(len(later) * 3_600 / (later[-1] - ends[warm - 1]), 1)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("runs/bench"))
-    parser.add_argument("--work", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--trials", type=int, default=60, help="of each study")
+    parser.add_argument("--rows", type=int, default=16_667, help="of its table; 60 %% are train")
+    parser.add_argument("--turns", type=int, default=3)
     arguments = parser.parse_args()
-    if arguments.work:
-        print(work(arguments.work))
-        return
     lines = Lines(arguments.output / "scaling.jsonl")
     for point in POINTS:
         if not lines.having(**point):
-            prepared = data(**point)
-            first = trial_seconds(prepared, 0)
-            later = [trial_seconds(prepared, turn) for turn in range(1, 4)]
+            first, later = in_a_new_process(measure_point, point)
             lines.add({**point, "first_seconds": round(first, 2), "seconds": median(later)})
-    for turn, processes in itertools.product(range(3), (1, 2)):
-        if not lines.having(turn=turn, processes=processes):
-            per_hour = trials_per_hour(processes, 30.0)
-            lines.add({"turn": turn, "processes": processes, "trials_per_hour": per_hour})
+    study = {"trials": arguments.trials, "rows_of_table": arguments.rows}
+    for turn, processes in itertools.product(range(arguments.turns), (1, 2)):
+        if not lines.having(**study, turn=turn, processes=processes):
+            per_hour = trials_per_hour(
+                arguments.output / "scaling", processes=processes, trials=arguments.trials,
+                rows=arguments.rows,
+            )  # fmt: skip
+            lines.add({**study, "turn": turn, "processes": processes, "trials_per_hour": per_hour})
     hours = {
-        n: median(row["trials_per_hour"] for row in lines.having(processes=n)) for n in (1, 2)
+        n: median(row["trials_per_hour"] for row in lines.having(**study, processes=n))
+        for n in (1, 2)
     }
-    lines.sum_up({"two_processes_over_one": round(hours[2] / hours[1], 2)})
+    lines.sum_up({**study, "two_processes_over_one": round(hours[2] / hours[1], 2)})
 
 
 if __name__ == "__main__":
