@@ -24,7 +24,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from json_lines import append_line, read_lines
+from code_key import code_key
+from json_lines import JsonLines
 from real_sets import SETS, Rows, write_table
 
 from tuner.config import Settings
@@ -167,11 +168,14 @@ def main() -> None:
             ["comparison"], [model], ["thucnews"], arguments.sizes, ["encoder", "textcnn"],
             range(arguments.seeds),
         )  # fmt: skip
-    known = {tuple(row["cell"]): row for row in read_lines(arguments.output)}
+    lines = JsonLines(arguments.output, code=code_key())
     groups: dict[tuple[object, ...], list[dict]] = {}
     for cell in cells:
-        if cell not in known:
-            _, _, name, n, way, seed = cell
+        _, _, name, n, way, seed = cell
+        case = {"cell": list(cell), "precision": arguments.precision}
+        if way == "textcnn":
+            case = {"cell": list(cell), "trials": arguments.trials}
+        if not lines.having(**case):
             started = time.perf_counter()
             found = (
                 measure_way(arguments, name, way, seed)
@@ -179,10 +183,8 @@ def main() -> None:
                 else measure_command(arguments, way, n, seed)
             )
             seconds = round(time.perf_counter() - started, 1)
-            known[cell] = {"cell": cell, **found, "seconds": seconds}
-            append_line(arguments.output, known[cell])
-            print(json.dumps(known[cell]), flush=True)
-        groups.setdefault(cell[2:5], []).append(known[cell])
+            lines.add({**case, **found, "seconds": seconds})
+        groups.setdefault(cell[2:5], []).append(lines.having(**case)[0])
     print("macro-F1 on test, mean and 95 % interval over the seeds")
     for (name, n, way), rows in groups.items():
         print(f"{name:9} {n:5}  {way:26} {interval([row['macro_f1'] for row in rows])}")

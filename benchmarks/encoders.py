@@ -3,10 +3,15 @@
     python benchmarks/encoders.py OUTPUT.jsonl --part speed probe loop search
 
 Every finished cell is a line of OUTPUT; a second call goes on where the first one stopped. The
-plain loop is what one writes with KerasHub and Keras: for every configuration a fresh model from
-the same weights, five epochs with the encoder frozen, three with the lowest groups frozen, the
-best epoch by validation kept, no cache. Both sides get the same rows, pieces, batches, epochs and
-rates, in turns, in one process.
+plain loop is what one writes with KerasHub's backbone and Keras: for every configuration a fresh
+model from the same weights, a mean and a dense layer on it, five epochs with the encoder frozen,
+three with the lowest groups frozen, the best epoch by validation kept, no cache. Neither side has
+a study around it. Both get the same rows, pieces, batches, epochs, schedules, clipping and rates,
+but that the plain loop's head has the encoder's rate in phase two; in turns, in one process.
+
+Our prefix is kept beside OUTPUT. For `probe` it is empty at the start, so that the first
+configuration pays for it; for `loop` each depth is computed before, by a process of its own and as
+a cell of its own. `prefix` in a row says whether the run has found it (warm) or made it (cold).
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ import json
 import os
 import platform
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -27,13 +33,16 @@ import time
 from pathlib import Path
 
 import numpy as np
-from json_lines import append_line, read_lines
+from code_key import code_key
+from json_lines import JsonLines
+from side_by_side import in_a_new_process
 
 from tuner.config import Settings
 from tuner.models import open_checkpoint
 from tuner.persist import Cache
 from tuner.records import TrialSeeds
 from tuner.training.encoder import EncoderData, EncoderTexts, LabelledRows, fit_encoder
+from tuner.training.encoder.adam import CLIP_NORM
 from tuner.training.encoder.program import encoder_program
 from tuner.training.encoder.step import MicroBatch, StepNumbers
 
@@ -42,21 +51,13 @@ REVIEWS = ROOT / "studies" / "quickstart" / "reviews.csv.gz"
 N_TRAIN, N_VALIDATION = 600, 150
 
 
-class Cells:
+class Cells(JsonLines):
     """Finished cells in a file, one JSON object a line."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._known = {json.dumps(row["cell"]): row for row in read_lines(path)}
-
     def measure(self, cell: list, measure) -> dict:
-        key = json.dumps(cell)
-        if key not in self._known:
-            row = {"cell": cell, **measure(), "load": os.getloadavg()[0]}
-            append_line(self._path, row)
-            self._known[key] = row
-        print(json.dumps(self._known[key]), flush=True)
-        return self._known[key]
+        if not self.having(cell=cell):
+            self.add({"cell": cell, **measure(), "load": os.getloadavg()[0]})
+        return self.having(cell=cell)[0]
 
 
 def read_reviews(n: int) -> tuple[list[str], list[str]]:
@@ -73,7 +74,7 @@ def settings_for(backbone: str, tokens: int, **training) -> Settings:
         {
             "model": {"backbone": backbone, "encoder_dropout": 0.1, "dropout": 0.1},
             "features": {"max_tokens": tokens},
-            "training": {"patience": 99, **training},
+            "training": {"patience": 99, "steps_per_epoch_min": 1, **training},
         }
     )
 
@@ -214,6 +215,23 @@ def keras_hub_backbone(checkpoint, words: np.ndarray):
     return backbone
 
 
+def schedule(rate: float, steps: int, warmup: float):
+    """Rise over a share of the steps, then fall to 0, as our own rates do."""
+    import keras
+    import tensorflow as tf
+
+    class RiseAndFall(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            done = tf.cast(step, tf.float32) / steps
+            fall = 1.0 - (done - warmup) / (1.0 - warmup)
+            if not warmup:
+                return rate * fall
+            rise = tf.minimum(1.0, (done + 1.0 / steps) / warmup)
+            return rate * tf.where(done < warmup, rise, fall)
+
+    return RiseAndFall()
+
+
 def run_plain(settings: Settings, data: EncoderData) -> float:
     """Run one configuration as the plain loop does, and give its selection macro-F1."""
     import keras
@@ -239,9 +257,10 @@ def run_plain(settings: Settings, data: EncoderData) -> float:
             "padding_mask": is_piece.astype(np.int32),
         }
 
-    def fit(rate: float, epochs: int, batch_size: int) -> None:
+    def fit(rate: float, epochs: int, batch_size: int, warmup: float) -> None:
+        steps = epochs * -(-len(data.train.labels) // batch_size)
         model.compile(
-            keras.optimizers.Adam(rate),
+            keras.optimizers.Adam(schedule(rate, steps, warmup), global_clipnorm=CLIP_NORM),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
         model.fit(
@@ -252,7 +271,7 @@ def run_plain(settings: Settings, data: EncoderData) -> float:
 
     best = BestWeights(model, inputs(data.validation), data.validation.labels)
     backbone.trainable = False
-    fit(training.learning_rate, training.epochs, training.batch_size)
+    fit(training.learning_rate, training.epochs, training.batch_size, 0.0)
     if training.fine_tune_epochs:
         backbone.trainable = True
         embedding = (backbone.token_embedding, backbone.position_embedding,
@@ -265,6 +284,7 @@ def run_plain(settings: Settings, data: EncoderData) -> float:
             training.encoder_learning_rate,
             training.fine_tune_epochs,
             training.encoder_batch_size,
+            training.warmup,
         )
     return macro_f1(model, inputs(data.selection), data.selection.labels)
 
@@ -277,10 +297,29 @@ def run_ours(settings: Settings, data: EncoderData) -> float:
     return outcome.selection.value("macro_f1")
 
 
-def timed(run, settings: Settings, data: EncoderData) -> dict:
+def timed(run, settings: Settings, data: EncoderData, cache: Path) -> dict:
+    before = entries(cache)
     started = time.perf_counter()
     macro_f1 = run(settings, data)
-    return {"seconds": time.perf_counter() - started, "macro_f1": macro_f1}
+    seconds = time.perf_counter() - started
+    found = {"seconds": seconds, "macro_f1": macro_f1}
+    return found if run is run_plain else found | {"prefix": state(before, entries(cache))}
+
+
+def entries(cache: Path) -> set[Path]:
+    return set((cache / "prefix").glob("*.arrays"))
+
+
+def state(before: set[Path], after: set[Path]) -> str:
+    return "cold" if after - before else "warm"
+
+
+def measure_warming(backbone: str, arguments, depth: int, cache: Path) -> dict:
+    """Compute the prefix up to a depth, by the shortest trial that needs it."""
+    warm = settings_for(backbone, arguments.tokens, epochs=1, fine_tune_epochs=1)
+    model = warm.model.model_copy(update={"frozen_depth": depth})
+    data = data_for(warm, arguments.rows, Cache(cache))
+    return timed(run_ours, warm.model_copy(update={"model": model}), data, cache)
 
 
 def measure_side(
@@ -294,7 +333,7 @@ def measure_side(
     model = settings.model.model_copy(update={"frozen_depth": depth})
     return timed(
         run, settings.model_copy(update={"model": model}),
-        data_for(settings, arguments.rows, cache),
+        data_for(settings, arguments.rows, Cache(cache)), cache,
     )  # fmt: skip
 
 
@@ -304,24 +343,27 @@ def compare(name: str, backbone: str, arguments, cells: Cells, *, fine_tune_epoc
     depths = [round(i * n_groups / max(1, n - 1)) for i in range(n)]
     if fine_tune_epochs == 0:
         depths = [n_groups] * n
-    cache = Cache(Path(arguments.cache))
     shape = [arguments.rows, arguments.tokens]
     precision = arguments.precision
     ours = "ours" if precision == "float32" else f"ours {precision}"
     sides = {"plain": (run_plain, "float32"), ours: (run_ours, precision)}
     found: dict[str, list[float]] = {side: [] for side in sides}
     scores: dict[str, list[float]] = {side: [] for side in sides}
-    # The prefix is part of neither side's trials; what it costs once is a cell of its own.
-    warm = settings_for(backbone, arguments.tokens, epochs=1, fine_tune_epochs=1)
+    states: list[str] = []
+    cache = (arguments.cache or arguments.output.with_suffix(".cache")) / "-".join(
+        map(str, [name, backbone.replace("/", "_"), *shape, ours.replace(" ", "_")])
+    )
+    if not any(cells.having(cell=[name, backbone, *shape, ours, 0, d]) for d in depths):
+        shutil.rmtree(cache, ignore_errors=True)
+    # The prefix is part of neither side's trials; what it costs once is a cell of its own. What
+    # compiling costs stays in the trials.
     for depth in sorted(set(depths)) if fine_tune_epochs else []:
-        one = warm.model.model_copy(update={"frozen_depth": depth})
         cells.measure(
-            [name, backbone, *shape, "warm", depth],
-            lambda one=one: timed(
-                run_ours, warm.model_copy(update={"model": one}),
-                data_for(warm, arguments.rows, cache),
+            [name, backbone, *shape, "warming", ours, depth],
+            lambda depth=depth: in_a_new_process(
+                measure_warming, backbone, arguments, depth, cache
             ),
-        )  # fmt: skip
+        )
     for number, depth in enumerate(depths):
         for side, (run, its_precision) in sides.items():
             row = cells.measure(
@@ -333,10 +375,12 @@ def compare(name: str, backbone: str, arguments, cells: Cells, *, fine_tune_epoc
             )  # fmt: skip
             found[side].append(row["seconds"])
             scores[side].append(row["macro_f1"])
+            states += [row["prefix"]] if side == ours else []
     plain, mine = found["plain"], found[ours]
     ratios = [a / b for a, b in zip(plain, mine, strict=True)]
     print(
-        f"{name} {backbone}: plain {sum(plain):.1f} s, {ours} {sum(mine):.1f} s, "
+        f"{name} {backbone}: plain {sum(plain):.1f} s, {ours} {sum(mine):.1f} s "
+        f"(prefix {', '.join(states)}), "
         f"ratio {sum(plain) / sum(mine):.1f}; "
         f"median of the ratios {statistics.median(ratios):.1f}; "
         f"mean macro-F1: plain {statistics.fmean(scores['plain']):.3f}, "
@@ -391,9 +435,9 @@ def main() -> None:
     parser.add_argument(
         "--precision", default="float32", help="of our side; the plain loop's is float32"
     )
-    parser.add_argument("--cache", default=str(Path(tempfile.gettempdir()) / "tuner-encoders"))
+    parser.add_argument("--cache", type=Path, help="of our prefix; beside OUTPUT without it")
     arguments = parser.parse_args()
-    cells = Cells(arguments.output)
+    cells = Cells(arguments.output, code=code_key())
     print(platform.processor() or platform.machine(), os.cpu_count(), "cores")
     for backbone in arguments.backbone:
         if "speed" in arguments.part:

@@ -24,6 +24,7 @@ import keras
 import numpy as np
 import optuna
 from best_weights import BestWeights, macro_f1
+from code_key import code_key, options_key
 from plain_networks import NETWORKS, build
 from side_by_side import QUIET, Bench, Lines, TunerLoop, median, open_bench
 
@@ -94,19 +95,22 @@ class PlainLoop:
         self.training_seconds += epochs * statistics.median(best.seconds[-epochs:][1:])
 
 
-def summary(lines: Lines, backbone: str) -> dict[str, Any]:
-    rows = {who: lines.having(backbone=backbone, who=who) for who in ("tuner", "plain")}
+def summary(pairs: list[dict[str, Any]]) -> dict[str, Any]:
+    rows = {who: [pair[who] for pair in pairs] for who in ("tuner", "plain")}
     first = {who: found[0]["seconds"] for who, found in rows.items()}
-    later = {who: [r["seconds"] for r in found[2:]] for who, found in rows.items()}
+    # The first two of a process compile, or load what is loaded late.
+    later_pairs = [pair for pair in pairs if pair["nth_of_process"] >= 2]
+    later = {who: [pair[who]["seconds"] for pair in later_pairs] for who in rows}
     values = {who: [r["value"] for r in found] for who, found in rows.items()}
     training = [
-        (plain["training_seconds"], own["stages"]["train"] + own["stages"]["fine_tune"])
-        for own, plain in zip(rows["tuner"][2:], rows["plain"][2:], strict=True)
-    ]
+        (pair["plain"]["training_seconds"],
+         pair["tuner"]["stages"]["train"] + pair["tuner"]["stages"]["fine_tune"])
+        for pair in later_pairs
+    ]  # fmt: skip
     differences = [a - b for a, b in zip(values["tuner"], values["plain"], strict=True)]
     return {
-        "backbone": backbone,
-        "trials": len(rows["tuner"]),
+        "trials": len(pairs),
+        "later_trials": len(later_pairs),
         "first_trial_seconds": first,
         "later_trial_seconds": {who: median(found) for who, found in later.items()},
         "ratio_of_later_trials": median(
@@ -154,21 +158,32 @@ def main() -> None:
         texts += f"-{arguments.tokens}"
     bench = open_bench(arguments.study, folder, overrides, arguments.data)
     lines = Lines(folder / f"plain_loop{'' if texts == 'quickstart' else f'-{texts}'}.jsonl")
-    name = f"{texts}-{backbone}"
+    case = {
+        "backbone": backbone, "texts": texts, "tokens": arguments.tokens,
+        "fingerprint": bench.parts.fingerprint,
+    }  # fmt: skip
+    name = f"{texts}-{backbone}-{options_key(**case, code=code_key())}"
     tuner, plain = TunerLoop(bench, folder, name), PlainLoop(bench, folder, f"plain-{name}")
-    while len(lines.having(backbone=backbone, who="plain")) < arguments.trials:
+    nth = 0
+    while len(lines.having(**case)) < arguments.trials:
         started = time.perf_counter()
         trial = tuner.run_one()
-        seconds = round(time.perf_counter() - started, 3)
-        row = {"backbone": backbone, "who": "tuner", "seconds": seconds, "value": trial.value}
+        seconds = time.perf_counter() - started
         started = time.perf_counter()
         value = plain.run_one(trial.params)
-        other = round(time.perf_counter() - started, 3)
-        # Both or none, so that an interrupted run goes on with pairs.
-        lines.add(row | {"stages": trial.attributes["seconds"]})
-        row = {"backbone": backbone, "who": "plain", "seconds": other, "value": value}
-        lines.add(row | {"training_seconds": round(plain.training_seconds, 3)})
-    lines.sum_up({"summary": summary(lines, backbone)})
+        other = time.perf_counter() - started
+        # A pair is one line, so that an interrupted run has no half of one.
+        lines.add(
+            {**case, "nth_of_process": nth,
+             "tuner": {"seconds": round(seconds, 3), "value": trial.value,
+                       "stages": trial.attributes["seconds"]},
+             "plain": {"seconds": round(other, 3), "value": value,
+                       "training_seconds": round(plain.training_seconds, 3)}}
+        )  # fmt: skip
+        nth += 1
+    pairs = lines.having(**case)
+    if any(pair["nth_of_process"] >= 2 for pair in pairs):  # else it was cut off after each pair
+        lines.sum_up({"summary": {**case, **summary(pairs)}})
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from json_lines import append_line, read_lines
+from code_key import code_key, options_key
+from json_lines import JsonLines
 
 from tuner.baselines import LabelledTokens, fit_tfidf_characters
 from tuner.config import Settings
@@ -157,16 +158,18 @@ def main() -> None:
     test, others = reviews[:N_TEST], reviews[N_TEST:]
     corpus = arguments.output / "unlabelled.txt"
     corpus.write_text("".join(f"{text}\n" for text, _ in others), encoding="utf-8")
+    code = code_key()
+    case = {name: getattr(arguments, name) for name in ("epochs", "layers", "width", "length")}
+    key = options_key(**case, code=code)
     pretrained = pretrain(
-        corpus, arguments.output / "pretrained", arguments, "--epochs", str(arguments.epochs)
-    )
-    path = arguments.output / "cells.jsonl"
-    cells = read_lines(path)
-    known = {(cell["arm"], cell["rows"], cell["seed"]) for cell in cells}
+        corpus, arguments.output / f"pretrained-{key}", arguments,
+        "--epochs", str(arguments.epochs),
+    )  # fmt: skip
+    lines = JsonLines(arguments.output / "cells.jsonl", code=code)
     for seed in range(arguments.seeds):
         # A first step has rate 0: what is written are the weights as they were drawn.
         scratch = pretrain(
-            corpus, arguments.output / f"scratch-{seed}", arguments,
+            corpus, arguments.output / f"scratch-{seed}-{key}", arguments,
             "--steps", "1", "--seed", str(seed),
         )  # fmt: skip
         for n in arguments.sizes:
@@ -178,10 +181,10 @@ def main() -> None:
                 "pretrained": pretrained,
                 "probe": pretrained,
             }.items():
-                if (arm, n, seed) in known:
+                cell: dict = {**case, "arm": arm, "rows": n, "seed": seed}
+                if lines.having(**cell):
                     continue
                 started = time.perf_counter()
-                cell = {"arm": arm, "rows": n, "seed": seed}
                 cell |= (
                     measure_tfidf(rows, test, seed)
                     if checkpoint is None
@@ -190,10 +193,8 @@ def main() -> None:
                     )
                 )
                 cell["seconds"] = round(time.perf_counter() - started, 1)
-                append_line(path, cell)
-                cells.append(cell)
-                print(cell, flush=True)
-    show(cells, arguments.sizes, arguments.seeds)
+                lines.add(cell)
+    show(lines.having(**case), arguments.sizes, arguments.seeds)
 
 
 if __name__ == "__main__":

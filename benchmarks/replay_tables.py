@@ -5,7 +5,8 @@ Reads the tables of `bench_table.py`; how a study is replayed is said in `table_
     python benchmarks/replay_tables.py tables.jsonl --output replays.jsonl
 
 A *task* is a sampler, a pruner, workers and a budget on one table with one seed. Finished tasks
-are kept in the output, so that a run that was cut off goes on after them. Every figure is the mean
+are kept in the output, so that a run that was cut off goes on after them; those of other tables or
+other code are not taken. Every figure is the mean
 over tables and seeds with a 95 % interval (Student's t over seeds, each seed the mean of the
 tables); differences are of the same seed and table. Selection and test values are in points, which
 are hundredths of macro-F1. In a set of 400 configurations, "best" is the best of the table.
@@ -14,6 +15,7 @@ are hundredths of macro-F1. In a set of 400 configurations, "best" is the best o
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable
@@ -23,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import optuna
+from code_key import code_key
 from optuna.pruners import BasePruner
 from table_study import Table, best_row, read_tables, run_study, top_pruned
 
@@ -171,13 +174,15 @@ def measures(table: Table, found) -> dict:
 _tables: dict[str, Table] = {}
 
 
-def finished_rows(path: Path) -> dict[str, dict]:
+def finished_rows(path: Path, made_with: dict[str, str]) -> dict[str, dict]:
+    """Give the finished tasks on the same tables and with the same code, by their keys."""
     if not path.exists():
         return {}
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     path.write_bytes(whole)
-    return {row["key"]: row for row in map(json.loads, whole.splitlines())}
+    rows = map(json.loads, whole.splitlines())
+    return {row["key"]: row for row in rows if made_with.items() <= row.items()}
 
 
 def main() -> None:
@@ -194,7 +199,11 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     _tables.update({table.name: table for table in read_tables(options.tables)})
     tasks = [t for q in options.questions for t in tasks_of(q, _tables, options.seeds)]
-    rows = finished_rows(options.output)
+    made_with = {
+        "tables": hashlib.sha256(options.tables.read_bytes()).hexdigest()[:12],
+        "code": code_key(),
+    }
+    rows = finished_rows(options.output, made_with)
     missing = [task for task in tasks if task.key not in rows]
     with (
         Pool(options.processes) as workers,  # forked, so they have the tables
@@ -202,7 +211,7 @@ def main() -> None:
     ):
         for done, row in enumerate(workers.imap_unordered(run, missing, chunksize=4), start=1):
             rows[row["key"]] = row
-            out.write(json.dumps(row) + "\n")
+            out.write(json.dumps(row | made_with) + "\n")
             out.flush()
             if done % 200 == 0:
                 print(f"{done}/{len(missing)}", file=sys.stderr)
