@@ -156,13 +156,32 @@ def test_second_phase_begins_at_its_own_step_though_the_first_stopped_early(data
     assert [step for step, _ in seen] == [1, 2, 6, 7]
 
 
-def test_class_weights_smoothing_and_decay_are_accepted(data):
-    outcome, _ = run(data, **{
-        "training.class_weights": "balanced", "training.label_smoothing": 0.1,
-        "training.layer_decay": 2.6, "model.frozen_depth": 1, "regularization.l1": 1e-6,
-    })  # fmt: skip
+LATE = {"study.metric": "log_loss", "training.learning_rate": 0.01}  # the last epoch is the best
 
-    assert np.isfinite(outcome.value)
+
+@pytest.fixture(scope="module")
+def plain(data):
+    """A trial without any option, whose weights are those of its last epoch."""
+    outcome, _ = run(data, **LATE)
+    assert outcome.best_epoch == 8
+    return outcome
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"training.class_weights": "balanced"}, {"training.label_smoothing": 0.1},
+        {"training.layer_decay": 2.6}, {"model.frozen_depth": 1}, {"regularization.l1": 1e-3},
+        {"regularization.l2": 1e-3}, {"model.dropout": 0.3}, {"model.token_dropout": 0.3},
+        {"training.focal_gamma": 2.0},
+    ],
+    ids=lambda option: next(iter(option)),
+)  # fmt: skip
+def test_every_option_of_the_training_changes_the_weights(data, plain, option):
+    changed, _ = run(data, **LATE, **option)
+
+    kernel = "head/head/kernel"
+    assert not np.array_equal(changed.weights[kernel], plain.weights[kernel])
 
 
 def test_loss_that_is_not_finite_fails_the_trial_with_its_epoch(data, monkeypatch):
@@ -307,26 +326,31 @@ def test_validation_and_selection_texts_are_never_augmented(data):
     assert augmented.history[0]["loss"] != plain.history[0]["loss"]
 
 
-def test_focal_loss_compiles_nothing_and_changes_the_weights(data):
-    plain, _ = run(data)
-    focal, _ = run(data, **{"training.focal_gamma": 2.0})
+def test_focal_loss_compiles_nothing(data, plain):
+    assert run(data, **{"training.focal_gamma": 2.0})[0].n_traces == 0
 
-    assert focal.n_traces == 0
-    assert not np.array_equal(embeddings(plain), embeddings(focal))
+
+RESUMED = {**LATE, "model.dropout": 0.3, "model.frozen_depth": 1}
+
+
+@pytest.fixture(scope="module")
+def through(data):
+    """A trial that ran through, what it reported, and its state after every epoch."""
+    kept = Kept()
+    return *run(data, checkpoint=kept, **RESUMED), kept.saved
 
 
 @pytest.mark.parametrize("epoch", [1, 4, 5, 6, 8])
 def test_trial_that_goes_on_from_its_checkpoint_ends_bit_for_bit_as_one_that_ran_through(
-    data, epoch
+    data, through, epoch
 ):
-    changes = {"training.learning_rate": 0.01, "model.dropout": 0.3, "model.frozen_depth": 1}
-    through = Kept()
-    whole, seen = run(data, checkpoint=through, **changes)
-    run(data, **{"training.learning_rate": 0.2})  # leaves other weights and moments behind
+    whole, seen, saved = through
+    # Leaves other weights and moments behind.
+    run(data, **{"training.learning_rate": 0.2, "training.epochs": 1})
 
-    resumed, seen_again = run(data, checkpoint=Kept(through.saved[epoch]), **changes)
+    resumed, seen_again = run(data, checkpoint=Kept(saved[epoch]), **RESUMED)
 
-    assert sorted(through.saved) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert sorted(saved) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert seen_again == seen[epoch:]
     # Added up call by call, whose size follows the time they take: not of the same bits.
     losses = [[row["loss"] for row in outcome.history] for outcome in (resumed, whole)]
