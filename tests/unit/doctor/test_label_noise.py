@@ -97,24 +97,35 @@ def test_data_too_small_to_judge_gives_no_suspects(labels):
     assert find_label_noise(tokens, labels, range(len(labels)), seed=0) == ()
 
 
-def test_empty_texts_do_no_harm():
-    tokens, labels = reviews(60)
+def test_texts_of_nothing_are_not_doubted():
+    _, labels = reviews(60)
 
-    find_label_noise([[] for _ in tokens], labels, range(60), seed=0)
+    assert find_label_noise([[] for _ in labels], labels, range(60), seed=0) == ()
+
+
+def test_empty_texts_among_others_leave_the_suspects_as_they_are():
+    tokens, labels = reviews()
+    noisy = flip(labels, {3, 50, 77, 121}) + labels[:40]
+
+    suspects = find_label_noise([*tokens, *[[]] * 40], noisy, range(440), seed=0)
+
+    assert {suspect.row for suspect in suspects} == {3, 50, 77, 121}
 
 
 def test_copies_of_a_row_do_not_vouch_for_it():
-    # Five copies bear the wrong label too; as rows of their own they would confirm it.
+    # Five copies bear the wrong label too; as rows of their own they confirm it.
     tokens, labels = reviews()
-    wrong = set(range(0, 60, 2))
+    wrong = set(random.Random(0).sample(range(400), 20))
+    copies = [row for row in sorted(wrong) for _ in range(5)]
     noisy = flip(labels, wrong)
-    tokens += [tokens[row] for row in sorted(wrong) for _ in range(5)]
-    noisy += [noisy[row] for row in sorted(wrong) for _ in range(5)]
-    groups = [*range(400), *[row for row in sorted(wrong) for _ in range(5)]]
+    tokens += [tokens[row] for row in copies]
+    noisy += [noisy[row] for row in copies]
 
-    folds = deal_folds(noisy, groups, n_folds=5, seed=0)
+    alone = find_label_noise(tokens, noisy, range(500), seed=0)
+    grouped = find_label_noise(tokens, noisy, [*range(400), *copies], seed=0)
 
-    assert all(folds[row] == folds[groups[row]] for row in range(len(groups)))
+    assert wrong.isdisjoint(suspect.row for suspect in alone)
+    assert wrong <= {suspect.row for suspect in grouped}
 
 
 def test_folds_keep_groups_whole_and_class_shares_alike():

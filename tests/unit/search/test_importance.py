@@ -129,13 +129,24 @@ def test_equal_values_give_a_reason():
     assert found["reason"] == "all complete trials have the same value"
 
 
-def test_best_value_reached_by_nearly_all_gives_a_result_or_a_reason_and_no_nan():
+def all_but_one_at_a_half(last):
     trials = random_trials(20, lambda *_: 0.5)
+    return [*trials[:-1], record(19, last, trials[-1].params)]
 
-    found = estimate([*trials[:-1], record(19, 0.1, trials[-1].params)])
 
-    assert found["reason"] is not None or len(found["parameters"]) == 4
+def test_best_value_reached_by_all_but_one_gives_numbers_and_no_nan():
+    found = estimate(all_but_one_at_a_half(0.1))
+
+    assert found["reason"] is None
+    assert sum(p["importance"] for p in found["parameters"]) == pytest.approx(1)
     json.dumps(found, allow_nan=False)
+
+
+def test_best_trials_that_are_all_trials_as_their_values_are_equal_give_a_reason():
+    found = estimate(all_but_one_at_a_half(0.9))
+
+    assert (found["parameters"], found["chance"]) == ([], None)
+    assert found["reason"] == "too many complete trials share the best value"
 
 
 def test_space_of_fixed_settings_gives_a_reason():
