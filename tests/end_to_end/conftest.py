@@ -1,8 +1,9 @@
-"""A real browser (Debian's Chromium, headless) and a real PostgreSQL."""
+"""A real browser (Debian's Chromium, headless), a real PostgreSQL, commands without a process."""
 
 from __future__ import annotations
 
 import shutil
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -25,3 +26,18 @@ def browser(tmp_path):
     )
     yield driver
     driver.quit()
+
+
+@pytest.fixture
+def run_here(monkeypatch, capsys):
+    """Run a command in this process, which has TensorFlow loaded once; else as `run_tuner`."""
+    from tuner.cli.main import cli, run_command
+
+    def run(*arguments, cwd):
+        monkeypatch.chdir(cwd)
+        monkeypatch.delenv("OPTUNA_STORAGE", raising=False)
+        capsys.readouterr()
+        code = run_command(cli, arguments)
+        return CompletedProcess(arguments, code, *capsys.readouterr())
+
+    return run

@@ -1,6 +1,8 @@
-"""What is said when the weights of the best trial are gone."""
+"""Results that are gone or damaged."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 
@@ -32,3 +34,27 @@ def test_missing_weights_are_looked_for_where_the_study_keeps_them(tmp_path):
         results(tmp_path, NoBlobs()).check_weights(best)
     with pytest.raises(StorageError, match=r"blobs: the weights of trial 3 .*--output it was"):
         results(tmp_path, FolderBlobs(tmp_path / "blobs")).check_weights(best)
+
+
+WHOLE = {"outcome": "complete", "trials": {}, "test": {}}
+
+
+def test_best_params_are_read_as_they_were_written(tmp_path):
+    (tmp_path / "best_params.json").write_text(json.dumps(WHOLE), encoding="utf-8")
+
+    assert results(tmp_path, NoBlobs()).read_best() == WHOLE
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None, b"", b"[]", b"7", b'{"schema": 1}', b'{"sch', b"\xff", b"[" * 100_000,
+        *(json.dumps({k: v for k, v in WHOLE.items() if k != name}).encode() for name in WHOLE),
+    ],
+    ids=lambda content: repr(content)[:30],
+)  # fmt: skip
+def test_best_params_of_another_kind_count_as_none(tmp_path, content):
+    if content is not None:
+        (tmp_path / "best_params.json").write_bytes(content)
+
+    assert results(tmp_path, NoBlobs()).read_best() is None
