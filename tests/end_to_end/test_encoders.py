@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import SMALL, make_rows, run_tuner, write_csv
 from tests.tiny_checkpoints import FAMILIES, write_bert, write_keras_hub_preset
+from tuner.models.pretrained import sources
 
 FAST = (*SMALL, "--set", "model.backbone=pretrained", "--set", "training.encoder_batch_size=8",
         "--study-name", "tiny")  # fmt: skip
@@ -62,22 +63,34 @@ def test_a_fresh_process_in_another_folder_reproduces_the_score(finished, tmp_pa
     assert right / len(rows) == pytest.approx(best["selection"]["accuracy"], abs=1e-12)
 
 
-@pytest.mark.parametrize("family", ["roberta", "xlm_roberta", "albert", "preset"])
-def test_a_study_on_another_family_goes_on_and_predicts_in_a_fresh_process(
-    family, table, tmp_path
-):
-    preset = {**FAMILIES, "preset": write_keras_hub_preset}[family](tmp_path / "preset")
+def searched_and_predicted(run, folder, preset, table):
+    """Search with one trial, go on with another, and predict in a fresh process."""
     line = ("optimize", "--data", str(table), *FAST, "--set", f"model.checkpoint={preset}")
 
-    searched = run_tuner(*line, "--trials", "1", cwd=tmp_path)
-    went_on = run_tuner(*line, "--trials", "2", cwd=tmp_path)
-    predicted = run_tuner("predict", "很好，很满意", cwd=tmp_path)
+    searched = run(*line, "--trials", "1", cwd=folder)
+    went_on = run(*line, "--trials", "2", cwd=folder)
+    predicted = run_tuner("predict", "很好，很满意", cwd=folder)
 
     assert searched.returncode == 0, searched.stderr
     assert went_on.returncode == 0, went_on.stderr
-    assert trials_of(tmp_path / "runs/tiny") == {"complete": 2}
+    assert trials_of(folder / "runs/tiny") == {"complete": 2}
     assert predicted.returncode == 0, predicted.stderr
     assert predicted.stdout.splitlines()[1].split(",")[0] in ("正面", "负面")
+
+
+@pytest.mark.parametrize("family", ["roberta", "xlm_roberta", "albert"])
+def test_a_study_on_another_family_goes_on_and_predicts_in_a_fresh_process(
+    family, table, tmp_path, run_here
+):
+    checkpoint = FAMILIES[family](tmp_path / "checkpoint")
+
+    searched_and_predicted(run_here, tmp_path, checkpoint, table)
+
+
+def test_a_study_on_a_preset_of_keras_hub_goes_on_and_predicts_in_fresh_processes(table, tmp_path):
+    preset = write_keras_hub_preset(tmp_path / "preset")
+
+    searched_and_predicted(run_tuner, tmp_path, preset, table)
 
 
 def trials_of(run):
@@ -144,16 +157,17 @@ def test_a_model_whose_checkpoint_is_gone_says_so_and_takes_one_beside_it(finish
 
 
 def test_a_study_whose_checkpoint_was_replaced_is_refused_and_goes_on_with_the_old_one(
-    table, tmp_path
+    table, tmp_path, run_here
 ):
     checkpoint = write_bert(tmp_path / "bert")
     line = ("--data", str(table), "--study-name", "tiny", "--trials", "1", *QUICK,
             "--set", f"model.checkpoint={checkpoint}")  # fmt: skip
 
-    submitted = run_tuner("submit", *line, cwd=tmp_path)
+    submitted = run_here("submit", *line, cwd=tmp_path)
     write_bert(checkpoint, seed=9)
+    sources._open.cache_clear()  # as in a process that starts now
     refused = [
-        run_tuner(*command, cwd=tmp_path)
+        run_here(*command, cwd=tmp_path)
         for command in (
             ("optimize", *line), ("worker", "--study-name", "tiny"), ("replay", "tiny", "0"),
         )

@@ -45,10 +45,10 @@ def test_shipped_study_is_found_from_the_installed_wheel(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(site)
 
     result = subprocess.run(
-        [sys.executable, "-m", "tuner", "check", "--study", "quickstart"], cwd=tmp_path,
+        [sys.executable, "-m", "tuner", "check", "--study", "frozen_depth"], cwd=tmp_path,
         env=environment(PYTHONPATH=str(site)), text=True, encoding="utf-8", capture_output=True,
         check=False,
     )  # fmt: skip
 
     assert result.returncode == 0, result.stderr
-    assert "17,325 usable rows, 2 classes" in result.stdout
+    assert "1,000 usable rows, 2 classes" in result.stdout
