@@ -2,6 +2,8 @@
 
 A trial takes no time of its own, so these are bounds. A row is a study with at least so many
 finished trials before it (those of the rows above stay), and so many that others run meanwhile.
+How long a trial holds the lock of the study's row is measured too (PostgreSQL), from the answer to
+`SELECT … FOR UPDATE` to the commit. A row that is in the output already is not measured again.
 
     python -m benchmarks.storage_rates --processes 1 4 16 --trials 10 1000 --output rates.jsonl
 """
@@ -24,6 +26,7 @@ import psutil
 import sqlalchemy
 
 from benchmarks.chaos import start_postgres
+from benchmarks.code_key import code_key
 from benchmarks.filled_study import fill
 from benchmarks.json_lines import JsonLines
 from benchmarks.quiet import Quiet
@@ -102,6 +105,7 @@ def open_study(url, sampler):
 
 def work(study, total, barrier, seconds):
     """Be one worker, forked from a process that has loaded the study, its connections closed."""
+    lock = LockTime(study._storage.engine)
     with closing(study):
         barrier.wait()
         began = time.perf_counter()
@@ -112,9 +116,32 @@ def work(study, total, barrier, seconds):
                 run_stub, total=total, progress=Quiet(), stop_requested=lambda: None,
                 store=Nowhere(),
             )  # fmt: skip
-        seconds.put(time.perf_counter() - began)
+        seconds.put((time.perf_counter() - began, lock.seconds))
         barrier.wait()  # the server forgets what a connection has cost when it closes
     os._exit(0)
+
+
+class LockTime:
+    """Adds up how long the transactions of an engine hold the lock of a study's row."""
+
+    def __init__(self, engine):
+        self.seconds = 0.0
+        self._since = {}
+        for name, watch in (
+            ("after_cursor_execute", self._asked),
+            ("commit", self._ended),
+            ("rollback", self._ended),
+        ):
+            sqlalchemy.event.listen(engine, name, watch)
+
+    def _asked(self, connection, cursor, statement, *_):
+        if "FOR UPDATE" in statement and "FROM studies" in statement:
+            self._since.setdefault(id(connection), time.perf_counter())
+
+    def _ended(self, connection):
+        since = self._since.pop(id(connection), None)
+        if since is not None:
+            self.seconds += time.perf_counter() - since
 
 
 class Server:
@@ -176,30 +203,32 @@ def measure(url, sampler, *, before, running, processes, measured, server_pid=No
     if server_pid is None:
         server = None
         barrier.wait()
-        longest = max(seconds.get() for _ in workers)
+        spent = [seconds.get() for _ in workers]
     else:
         with Server(url, server_pid) as server:
             barrier.wait()
-            longest = max(seconds.get() for _ in workers)
+            spent = [seconds.get() for _ in workers]
     barrier.wait()
     for worker in workers:
         worker.join()
     with closing(open_study(url, sampler)) as study:
         new = [trial for trial in study.trials() if trial.number not in known]
+    longest = max(each for each, _ in spent)
     noted = [trial.attributes["seconds"] for trial in new]
     row = {
         "before": before, "running": running, "processes": processes, "trials": len(new),
         "trials_per_second": round(len(new) / longest, 2),
         "milliseconds": {
             # A trial notes what telling the one before it has cost: 0.0 at a process's first.
-            stage: round(1000 * median(spent), 1)
+            stage: round(1000 * median(found), 1)
             for stage in STAGES
-            if (spent := [trial[stage] for trial in noted if trial[stage]])
+            if (found := [trial[stage] for trial in noted if trial[stage]])
         },
     }  # fmt: skip
     if server is not None:
         row["server_milliseconds"] = round(1000 * server.cpu_seconds / len(new), 1)
         row["connections"] = server.connections
+        row["locked_milliseconds"] = round(1000 * sum(held for _, held in spent) / len(new), 1)
     return row
 
 
@@ -213,20 +242,23 @@ def main() -> None:
     parser.add_argument("--measured", type=int, default=64)
     parser.add_argument("--output", type=Path, default=Path("runs/bench/storage_rates.jsonl"))
     options = parser.parse_args()
-    lines = JsonLines(options.output)
+    lines = JsonLines(options.output, code=code_key())
+    cases = [
+        {"sampler": options.sampler, "measured": options.measured, "before": before,
+         "running": running, "processes": processes}
+        for running, before, processes in itertools.product(
+            sorted(options.running), sorted(options.trials), options.processes
+        )
+    ]  # fmt: skip
     for storage in options.storage or STORAGES:
+        missing = [case for case in cases if not lines.having(storage=storage, **case)]
+        if not missing:
+            continue
         with database(storage) as (url, pid):
-            for running, before, processes in itertools.product(
-                sorted(options.running), sorted(options.trials), options.processes
-            ):
+            for case in missing:
                 load = round(os.getloadavg()[0], 1)
-                row = measure(
-                    url, options.sampler, before=before, running=running, processes=processes,
-                    measured=options.measured, server_pid=pid,
-                )  # fmt: skip
-                lines.add(
-                    {"storage": storage, "sampler": options.sampler, **row, "load_at_start": load}
-                )
+                row = measure(url, **case, server_pid=pid)
+                lines.add({"storage": storage, **case, **row, "load_at_start": load})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """A thousand workers on one database, simulated: where it breaks first.
 
-Discrete events: workers train, and in between claim, report, tell and beat. A claim and a tell
-hold the lock of the study's row; the database computes on so many cores; what a worker does itself
-costs its own time alone. What each takes is measured: the rows of `storage_rates.py` for one
-process on PostgreSQL, with few and with many running trials, and a straight line between them.
+Discrete events: workers train, and in between claim, report, tell and beat. A claim holds the lock
+of the study's row for as long as the product was seen to hold it for a trial, its own work between
+two statements included; where that was not measured, for the whole claim. The database computes on
+so many cores; what a worker does itself costs its own time alone. What each takes is measured: the
+rows of `storage_rates.py` for one process on PostgreSQL, with few and with many running trials,
+and a straight line between them. Of a file with rows of several codes the last one's are taken.
 
     python -m benchmarks.thousand_workers rates.jsonl
 """
@@ -78,10 +80,14 @@ class Simulation:
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of each step: of the database's processor, and with the worker's own."""
+    """Seconds of each step: of the database's processor, and with the worker's own.
+
+    `locked` are those a trial holds the lock of the study's row.
+    """
 
     database: dict[str, float]
     whole: dict[str, float]
+    locked: float
 
 
 def costs_at(rows, running):
@@ -98,7 +104,8 @@ def costs_at(rows, running):
     of_trial = line(lambda r: r["server_milliseconds"])
     sum_of_trial = whole["claim"] + whole["suggest"] + 10 * whole["report"] + whole["tell"]
     database = {stage: of_trial * seconds / sum_of_trial for stage, seconds in whole.items()}
-    return Costs(database, whole)
+    locked = line(lambda r: r.get("locked_milliseconds", r["milliseconds"]["claim"]))
+    return Costs(database, whole, locked)
 
 
 @dataclass
@@ -108,14 +115,17 @@ class Tally:
 
 def step(costs, stage, cores, lock=None):
     """Ask the database, under the lock or not, and do the rest alone."""
+    spent = costs.database[stage]
     if lock is not None:
         yield "take", lock
     yield "take", cores
-    yield costs.database[stage]
+    yield spent
     yield "give", cores
     if lock is not None:
+        yield max(0.0, costs.locked - spent)
         yield "give", lock
-    yield max(0.0, costs.whole[stage] - costs.database[stage])
+        spent = max(spent, costs.locked)
+    yield max(0.0, costs.whole[stage] - spent)
 
 
 def worker(costs, tally, cores, lock, *, trial_seconds, epochs, chance):
@@ -127,7 +137,7 @@ def worker(costs, tally, cores, lock, *, trial_seconds, epochs, chance):
         for _ in range(epochs):
             yield pace
             yield from step(costs, "report", cores)
-        yield from step(costs, "tell", cores, lock)
+        yield from step(costs, "tell", cores)
         tally.finished += 1
 
 
@@ -189,7 +199,14 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     options = parser.parse_args()
     lines = [json.loads(line) for line in options.rates.read_text("utf-8").splitlines()]
-    rows = [row for row in lines if row["storage"] == "postgresql" and row["processes"] == 1]
+    code = lines[-1].get("code") if lines else None
+    rows = [
+        row
+        for row in lines
+        if (row["storage"], row["processes"], row.get("code")) == ("postgresql", 1, code)
+    ]
+    if not rows:
+        parser.error(f"{options.rates} has no row of one process on postgresql")
     before = options.before or max(row["before"] for row in rows)
     rows = [row for row in rows if row["before"] == before]
     for trial_seconds in options.trial_seconds:
