@@ -42,6 +42,17 @@ def test_costs_lie_on_the_line_between_the_measured_rows():
     assert sum(costs.database.values()) + 9 * costs.database["report"] == pytest.approx(0.034)
 
 
+def test_a_lock_that_is_held_beyond_the_databases_work_lets_fewer_trials_through():
+    # 20 ms of the database's processor, and the lock for 200 ms: five trials a second.
+    rows = [row(0, 300.0, 0.0, 20.0) | {"locked_milliseconds": 200.0}]
+
+    found = run(rows, workers=1_000, trial_seconds=60.0, epochs=4, cores=2)
+
+    assert found["lock_busy"] == pytest.approx(1.0, abs=0.01)
+    assert found["trials_of_ideal"] == pytest.approx(0.3, abs=0.02)
+    assert found["database_busy"] < 0.1
+
+
 def test_few_workers_lose_nothing_and_too_many_share_what_the_lock_lets_through():
     rows = [row(0, 100.0, 0.0, 100.0)]  # all of a trial's work is under the lock
 
