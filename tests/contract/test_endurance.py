@@ -69,13 +69,16 @@ def run(study, total, *, before_epoch=None, stop=lambda: None):
 
 
 class Outage:
-    """Stops the server at the second epoch of all, and starts it again after a while."""
+    """Stops the server at the second epoch of all; it is started again after `seconds`, or once
+    the outage is to be `over`.
+    """
 
     def __init__(self, server, signal_number, *, seconds):
         self._server = server
         self._signal = signal_number
         self._seconds = seconds
         self._calls = 0
+        self._enough = threading.Event()
         self._thread = threading.Thread(target=self._restart)
         self.began = float("inf")
 
@@ -89,10 +92,11 @@ class Outage:
             self._thread.start()
 
     def _restart(self):
-        time.sleep(self._seconds)
+        self._enough.wait(self._seconds)
         self._server.ensure_postgres_running()
 
     def over(self):
+        self._enough.set()
         self._thread.join()
 
 
@@ -185,7 +189,7 @@ def test_outage_beyond_the_limit_ends_in_one_line_and_the_study_goes_on_later(
     postgres, postgres_url, open_study
 ):
     study = open_study(postgres_url, endurance=Endurance(0.2, 1.0, 30.0))
-    outage = Outage(postgres, signal.SIGINT, seconds=6.0)
+    outage = Outage(postgres, signal.SIGINT, seconds=60.0)
 
     with pytest.raises(StorageError, match="the storage failed"), storage_errors(postgres_url):
         run(study, 3, before_epoch=outage)
@@ -208,7 +212,7 @@ def test_signal_ends_the_wait_for_a_database_and_the_trial_is_found_later(
     postgres, postgres_url, open_study
 ):
     study = open_study(postgres_url)
-    outage = Outage(postgres, signal.SIGINT, seconds=8.0)
+    outage = Outage(postgres, signal.SIGINT, seconds=60.0)
 
     def stop():
         if time.monotonic() - outage.began > 1.0:
