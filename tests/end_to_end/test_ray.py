@@ -104,7 +104,8 @@ def test_study_ends_whole_when_nodes_die(tmp_path, cluster, postgres_url):
     assert len(ended) == TRIALS
     assert not any(trial.state == TrialState.RUNNING for trial in trials)
     retried = [trial for trial in trials if trial.user_attrs.get("retried")]
-    assert {trial.state for trial in retried} <= {TrialState.FAIL}
+    assert retried  # a node that dies runs a trial
+    assert {trial.state for trial in retried} == {TrialState.FAIL}
     assert {trial.user_attrs["owner"]["pid"] for trial in retried} <= dead
     last = max(ended, key=lambda trial: trial.datetime_complete)
     assert last.user_attrs["owner"]["pid"] not in dead
