@@ -18,6 +18,7 @@ from wsgiref.util import setup_testing_defaults
 
 import optuna_dashboard
 
+from benchmarks.code_key import code_key
 from benchmarks.filled_study import fill
 from benchmarks.json_lines import JsonLines
 from benchmarks.storage_rates import STORAGES, database, open_study, value_of
@@ -74,15 +75,17 @@ def main() -> None:
     parser.add_argument("--refreshes", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path("runs/bench/dashboard_refresh.jsonl"))
     options = parser.parse_args()
-    lines = JsonLines(options.output)
+    lines = JsonLines(options.output, code=code_key())
+    case = {
+        "finished": options.finished, "running": options.running, "refreshes": options.refreshes,
+    }  # fmt: skip
     for storage in options.storage or STORAGES:
+        if lines.having(storage=storage, **case):
+            continue
         load = round(os.getloadavg()[0], 1)
         with database(storage) as (url, _):
-            row = measure(
-                url, finished=options.finished, running=options.running,
-                refreshes=options.refreshes,
-            )  # fmt: skip
-        lines.add({"storage": storage, **row, "load_at_start": load})
+            row = measure(url, **case)
+        lines.add({"storage": storage, **case, **row, "load_at_start": load})
 
 
 if __name__ == "__main__":

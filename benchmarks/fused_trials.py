@@ -161,7 +161,9 @@ def main() -> None:
     lines = Lines(arguments.output / "fused.jsonl")
     two = TwoProcesses(arguments.backbone, arguments.rows)
     for k in arguments.fused:
-        if lines.having(backbone=arguments.backbone, rows=arguments.rows, fused=k):
+        case = {"backbone": arguments.backbone, "rows": arguments.rows, "fused": k,
+                "rounds": arguments.rounds}  # fmt: skip
+        if lines.having(**case):
             continue
         trials = Trials(k, backbone=arguments.backbone, rows=arguments.rows)
         ways: dict[str, Callable[[], tuple[float, float]]] = {
@@ -173,7 +175,7 @@ def main() -> None:
         rounds = [{name: run() for name, run in ways.items()} for _ in range(arguments.rounds + 1)]
         rounds = rounds[1:]  # the first one compiles
         lines.add(
-            {"backbone": arguments.backbone, "rows": arguments.rows, "fused": k,
+            {**case,
              "one_by_one_seconds": median(row[ONE_BY_ONE][0] for row in rounds),
              "gain": {name: median(row[ONE_BY_ONE][0] / row[name][0] for row in rounds)
                       for name in ways if name != ONE_BY_ONE},

@@ -9,7 +9,8 @@ trials, confirmation 5:5 (on folds, at this size), one opening of the test. Besi
 runs on five fresh seeds of the study's own split, to show what that alone would have said.
 
 A finished study is one JSON line in --output; one that was cut off is continued by the same
-command. About an hour and a half of one core. `real_sets.py` names the data and their sources.
+command, as long as the code is the same. About an hour and a half of one core. `real_sets.py`
+names the data and their sources.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ import argparse
 import math
 import random
 import statistics
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from json_lines import append_line, read_lines
+from code_key import code_key, options_key
+from json_lines import JsonLines
 from quiet import Quiet
 from real_sets import METRICS, SETS, write_table
 
@@ -47,11 +48,13 @@ DIFFERENCES = {
 GOAL = "confirmed - test"
 
 
-def run_cell(name: str, split: int, *, data: Path, work: Path, trials: int) -> dict[str, Any]:
+def run_cell(
+    name: str, split: int, *, data: Path, work: Path, trials: int, code: str
+) -> dict[str, Any]:
     parts = SETS[name](data)
     pool = sorted({text: label for rows in parts.values() for text, label in rows}.items())
     random.Random(split).shuffle(pool)
-    folder = work / f"{name}-{split}"
+    folder = work / f"{name}-{split}-{options_key(trials=trials, code=code)}"
     folder.mkdir(parents=True, exist_ok=True)
     write_table(folder / "data.csv", pool[:ROWS])
     write_table(folder / "test.csv", pool[ROWS : ROWS + TEST_ROWS])
@@ -81,6 +84,7 @@ def run_cell(name: str, split: int, *, data: Path, work: Path, trials: int) -> d
     return {
         "set": name,
         "split": split,
+        "trials": trials,
         "metric": metric,
         "kind": best["confirmation"]["kind"],
         "confirmed": best["confirmation"]["mean"],
@@ -170,17 +174,16 @@ def main() -> None:
     options = parser.parse_args()
 
     work = options.output.with_suffix(".studies")
-    done = {(cell["set"], cell["split"]): cell for cell in read_lines(options.output)}
+    code = code_key()
+    lines = JsonLines(options.output, code=code)
     for split in range(options.splits):
         for name in options.sets:
-            if (name, split) in done:
-                continue
-            cell = run_cell(name, split, data=options.data, work=work, trials=options.trials)
-            append_line(options.output, cell)
-            done[name, split] = cell
-            shown = {key: round(cell[key], 4) for key in ("search_best", "confirmed", "test")}
-            print(f"{name} {split}: {shown}, {cell['seconds']:.0f} s", file=sys.stderr, flush=True)
-    print("\n".join(summary(list(done.values()))))
+            if not lines.having(set=name, split=split, trials=options.trials):
+                lines.add(
+                    run_cell(name, split, data=options.data, work=work, trials=options.trials,
+                             code=code)
+                )  # fmt: skip
+    print("\n".join(summary(lines.having(trials=options.trials))))
 
 
 if __name__ == "__main__":
