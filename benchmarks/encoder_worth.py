@@ -175,16 +175,17 @@ def main() -> None:
         case = {"cell": list(cell), "precision": arguments.precision}
         if way == "textcnn":
             case = {"cell": list(cell), "trials": arguments.trials}
-        if not lines.having(**case):
+
+        def measure(name=name, n=n, way=way, seed=seed):
             started = time.perf_counter()
             found = (
                 measure_way(arguments, name, way, seed)
                 if arguments.part == "ablation"
                 else measure_command(arguments, way, n, seed)
             )
-            seconds = round(time.perf_counter() - started, 1)
-            lines.add({**case, **found, "seconds": seconds})
-        groups.setdefault(cell[2:5], []).append(lines.having(**case)[0])
+            return {**found, "seconds": round(time.perf_counter() - started, 1)}
+
+        groups.setdefault(cell[2:5], []).append(lines.obtain(case, measure))
     print("macro-F1 on test, mean and 95 % interval over the seeds")
     for (name, n, way), rows in groups.items():
         print(f"{name:9} {n:5}  {way:26} {interval([row['macro_f1'] for row in rows])}")

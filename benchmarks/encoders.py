@@ -55,9 +55,7 @@ class Cells(JsonLines):
     """Finished cells in a file, one JSON object a line."""
 
     def measure(self, cell: list, measure) -> dict:
-        if not self.having(cell=cell):
-            self.add({"cell": cell, **measure(), "load": os.getloadavg()[0]})
-        return self.having(cell=cell)[0]
+        return self.obtain({"cell": cell}, lambda: {**measure(), "load": os.getloadavg()[0]})
 
 
 def read_reviews(n: int) -> tuple[list[str], list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,14 @@ class JsonLines:
     def having(self, **wanted: Any) -> list[dict[str, Any]]:
         """Give the measurements with these fields."""
         return [row for row in self.rows if wanted.items() <= row.items()]
+
+    def obtain(
+        self, case: Mapping[str, Any], measure: Callable[[], Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """Give the measurement of a case, made now and kept unless there is one."""
+        if not self.having(**case):
+            self.add({**case, **measure()})
+        return self.having(**case)[0]
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Keep a measurement at once, and show it."""

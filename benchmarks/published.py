@@ -20,7 +20,7 @@ import argparse
 import itertools
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -188,18 +188,12 @@ def main() -> None:
     lines = JsonLines(options.output, code=code)
     shared = {"trials": options.trials, "confirm": options.confirm, "more": options.more}
 
-    def kept(key: Mapping[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Give a finished cell, or make it and keep it."""
-        if not lines.having(**key):
-            lines.add(make())
-        return lines.having(**key)[0]
-
     for backbone in options.backbones:
         for name in options.sets:
             folder = prepare_folder(name, options.data, work)
             settings = settings_for(name, backbone, folder, options.more)
             key = {"set": name, "backbone": backbone, **shared, "code": code}
-            found = kept(
+            found = lines.obtain(
                 {**key, "kind": "study"},
                 lambda key=key, settings=settings: study_cell(key, settings, work / "runs"),
             )
@@ -208,7 +202,9 @@ def main() -> None:
             for kind, seed in itertools.product(RUNS, range(options.seeds)):
                 run = {**key, "kind": kind, "seed": seed}
                 chosen = default if kind == "default" else tuned
-                kept(run, lambda run=run, chosen=chosen: run_cell(run, chosen, work / "runs"))
+                lines.obtain(
+                    run, lambda run=run, chosen=chosen: run_cell(run, chosen, work / "runs")
+                )
     rows = [row for row in lines.rows if shared.items() <= row.items()]
     print("\n".join(summary(rows)))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+
+from tuner.row_groups import groups_by_class
 
 __all__ = ["assign_parts", "deal_folds"]
 
@@ -111,17 +112,12 @@ def _groups_by_class(
     keys: Sequence[str], labels: Sequence[str], groups: Sequence[int], seed: int
 ) -> Iterator[list[list[int]]]:
     """Give the rows of each group, class by class; largest first, then by their hash."""
-    members: dict[int, list[int]] = defaultdict(list)
-    for row, group in enumerate(groups):
-        members[group].append(row)
-    by_class: dict[str, list[tuple[int, str, list[int]]]] = defaultdict(list)
-    for rows in members.values():
-        counts = Counter(labels[row] for row in rows)
-        label = min(counts, key=lambda name: (-counts[name], name))
-        order = min(_order(seed, keys[row]) for row in rows)
-        by_class[label].append((-len(rows), order, rows))
-    for label in sorted(by_class):
-        yield [rows for _, _, rows in sorted(by_class[label], key=lambda group: group[:2])]
+
+    def rank(rows: list[int]) -> tuple[int, str]:
+        return -len(rows), min(_order(seed, keys[row]) for row in rows)
+
+    for _, of_class in sorted(groups_by_class(labels, groups).items()):
+        yield sorted(of_class, key=rank)
 
 
 def _order(seed: int, key: str) -> str:

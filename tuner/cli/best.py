@@ -7,17 +7,13 @@ from pathlib import Path
 
 import click
 
-from tuner.cli.options import output_option
+from tuner.cli.options import finished_study_option, output_option
 
 __all__ = ["best"]
 
 
 @click.command()
-@click.option(
-    "--study-name",
-    metavar="NAME",
-    help="Whose results to read.  [default: the study improved last]",
-)
+@finished_study_option
 @output_option
 @click.option("--json", "as_json", is_flag=True, help="The whole best_params.json on stdout.")
 def best(*, study_name: str | None, output: Path, as_json: bool) -> None:

@@ -19,6 +19,7 @@ from tuner.masking import has_password
 __all__ = [
     "data_options",
     "default_storage",
+    "finished_study_option",
     "isolation_flags",
     "isolation_options",
     "output_option",
@@ -68,6 +69,11 @@ trials_option = click.option(
     default=100,
     show_default=True,
     help="Finished trials the study shall have in the end.",
+)
+finished_study_option = click.option(
+    "--study-name",
+    metavar="NAME",
+    help="Whose results to read.  [default: the study improved last]",
 )
 study_name_option = click.option(
     "--study-name",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tuner.cli.options import output_option
+from tuner.cli.options import finished_study_option, output_option
 
 __all__ = ["predict"]
 
@@ -35,11 +35,7 @@ __all__ = ["predict"]
     metavar="FOLDER",
     help="Model folder.  [default: best_model of the study]",
 )
-@click.option(
-    "--study-name",
-    metavar="NAME",
-    help="Whose results to read.  [default: the study improved last]",
-)
+@finished_study_option
 @output_option
 @click.option(
     "--json",

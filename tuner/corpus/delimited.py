@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tuner.corpus.row import Row, refuse_double_names
 from tuner.errors import DataError
 from tuner.records import Finding
 
-__all__ = ["csv_delimiter", "read_delimited"]
+__all__ = ["csv_delimiter", "csv_reader", "read_delimited"]
 
 _CLOSED_QUOTE = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 
@@ -34,7 +35,7 @@ def read_delimited(
     csv.field_size_limit(1 << 30)
     delimiter = "\t" if kind == "tsv" else csv_delimiter(text)
     quoted = not (kind == "tsv" and '"' in text and has_no_quoting(io.StringIO(text, newline="")))
-    reader = _csv_reader(text, delimiter, quoted=quoted)
+    reader = csv_reader(io.StringIO(text, newline=""), delimiter, quoted=quoted)
     header: list[str] = []
     rows: list[Row] = []
     previous_line = 0
@@ -65,9 +66,10 @@ def read_delimited(
 
 
 # The class of csv.reader has no public name.
-def _csv_reader(text: str, delimiter: str, *, quoted: bool = True) -> Any:
+def csv_reader(lines: Iterable[str], delimiter: str, *, quoted: bool = True) -> Any:
+    """Read the cells of lines with their line ends; quotes are signs where they are not quoted."""
     return csv.reader(
-        io.StringIO(text, newline=""),
+        lines,
         delimiter=delimiter,
         strict=True,
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
@@ -107,7 +109,11 @@ def csv_delimiter(text: str) -> str:
     found = [mark for mark in ";\t" if mark in header]
     if "," in header or len(found) != 1:
         return ","
-    filled = (cells for cells in _csv_reader(text, found[0]) if any(map(str.strip, cells)))
+    filled = (
+        cells
+        for cells in csv_reader(io.StringIO(text, newline=""), found[0])
+        if any(map(str.strip, cells))
+    )
     try:
         names, first = next(filled), next(filled, None)
     except csv.Error:  # reading the table says where

@@ -10,7 +10,15 @@ from typing import Any
 
 from tuner.errors import DataError
 
-__all__ = ["ErrorCell", "Row", "cell_text", "refuse_double_names", "shown_name", "shown_value"]
+__all__ = [
+    "ErrorCell",
+    "Row",
+    "cell_text",
+    "double_names",
+    "refuse_double_names",
+    "shown_name",
+    "shown_value",
+]
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -65,9 +73,14 @@ def shown_value(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def double_names(names: Sequence[str]) -> list[str]:
+    """Give the names that stand more than once, sorted."""
+    return sorted({name for name in names if names.count(name) > 1})
+
+
 def refuse_double_names(place: str, header: Sequence[str]) -> None:
     """Raise `DataError` if a header names a column twice; columns without a name do not count."""
-    twice = sorted({name for name in header if name and header.count(name) > 1})
+    twice = double_names(list(filter(None, header)))
     if twice:
         raise DataError(
             f"{place}: column {twice[0]!r} stands twice in the header; each must have a name of "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.corpus.row import Row
+from tuner.corpus.row import Row, double_names
 from tuner.errors import ConfigError, DataError
 from tuner.masking import mask_url
 
@@ -83,7 +83,7 @@ def read_query(url: str, query: str | None) -> tuple[list[str], list[Row]]:
 
 
 def _refuse_double_names(shown: str, columns: list[str]) -> None:
-    twice = sorted({name for name in columns if columns.count(name) > 1})
+    twice = double_names(columns)
     if twice:
         raise DataError(
             f"{shown}: the query gives two columns of the name {twice[0]!r}; each must have a "

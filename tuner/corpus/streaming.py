@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from tuner.corpus.delimited import csv_delimiter
+from tuner.corpus.delimited import csv_delimiter, csv_reader
 from tuner.corpus.encoding import decode, utf16_without_bom
 from tuner.corpus.quoting import has_no_quoting
 from tuner.corpus.row import cell_text, refuse_double_names, shown_value
@@ -186,12 +186,7 @@ def _delimited(path: Path, file: TextIO, columns: Sequence[str], kind: str) -> I
     places: list[int] | None = None
     quoted = kind != "tsv" or not has_no_quoting(file)
     file.seek(0)
-    reader = csv.reader(
-        file,
-        delimiter=delimiter,
-        strict=True,
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-    )
+    reader = csv_reader(file, delimiter, quoted=quoted)
     try:
         for cells in reader:
             if not any(map(str.strip, cells)):

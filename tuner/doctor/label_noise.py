@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tuner.row_groups import groups_by_class
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -119,19 +121,12 @@ def deal_folds(
     >>> sorted(deal_folds("aabb", [0, 1, 2, 3], n_folds=2, seed=0).tolist())
     [0, 0, 1, 1]
     """
-    members: dict[int, list[int]] = defaultdict(list)
-    for row, group in enumerate(groups):
-        members[group].append(row)
-    of_class: dict[str, list[list[int]]] = defaultdict(list)
-    for rows in members.values():
-        counts = Counter(labels[row] for row in rows)
-        of_class[min(counts, key=lambda name: (-counts[name], name))].append(rows)
     generator = np.random.default_rng(seed)
     folds = np.zeros(len(labels), np.int64)
     turn = 0
-    for name in sorted(of_class):
-        for index in generator.permutation(len(of_class[name])):
-            folds[of_class[name][index]] = turn % n_folds
+    for _, of_class in sorted(groups_by_class(labels, groups).items()):
+        for index in generator.permutation(len(of_class)):
+            folds[of_class[index]] = turn % n_folds
             turn += 1
     return folds
 

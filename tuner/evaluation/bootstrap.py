@@ -108,6 +108,8 @@ def score_intervals(
     parts = [cells.scores(counts, 0) for counts in cells.resamples(rng, n_resamples)]
     n_balanced = cells.n_balanced()
     for name, value in cells.scores(cells.counts[np.newaxis], 0).items():
+        if name in found:
+            continue
         metric = METRICS[name]
         least, width = metric.least, metric.most - metric.least
         low, high = _bounded(
@@ -116,7 +118,7 @@ def score_intervals(
             n_certain=n_balanced if metric.weighs_classes_alike else float(n),
             z=z,
         )
-        found.setdefault(name, Interval(least + width * low, least + width * high, level))
+        found[name] = Interval(least + width * low, least + width * high, level)
     if probabilities is not None:
         loss = log_losses(labels, probabilities)
         if n > 1 and loss.std() > 0:  # else nothing shows a spread

@@ -118,12 +118,13 @@ def ignored_settings(backbone: str) -> frozenset[str]:
 
 def model_shape(settings: ModelSettings, *, vocabulary_size: int, n_classes: int) -> ModelShape:
     """Resolve the sizes of a network; one that the backbone ignores is always the default."""
-    ignored = {
+    ignored = ignored_settings(settings.backbone)
+    defaults = {
         field: about.default
         for field, about in ModelSettings.model_fields.items()
-        if f"model.{field}" in ignored_settings(settings.backbone)
+        if f"model.{field}" in ignored
     }
-    heeded = settings.model_copy(update=ignored)
+    heeded = settings.model_copy(update=defaults)
     return ModelShape(
         settings.backbone,
         vocabulary_size,

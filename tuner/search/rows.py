@@ -38,22 +38,22 @@ def _put(session: Any, model: Any, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def put_attributes(session: Any, trial_id: int, attributes: Mapping[str, Any]) -> None:
     """Write user attributes of a trial that is known to run."""
-    rows = [
-        {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
-        for key, value in attributes.items()
-    ]
-    if rows:
-        _put(session, models.TrialUserAttributeModel, rows)
+    _put_attributes(session, models.TrialUserAttributeModel, trial_id, attributes)
 
 
 def put_study_attributes(session: Any, study_id: int, attributes: Mapping[str, Any]) -> None:
     """Write user attributes of a study."""
+    _put_attributes(session, models.StudyUserAttributeModel, study_id, attributes)
+
+
+def _put_attributes(session: Any, model: Any, of: int, attributes: Mapping[str, Any]) -> None:
+    identifier, key = _KEYS[model]
     rows = [
-        {"study_id": study_id, "key": key, "value_json": json.dumps(value)}
-        for key, value in attributes.items()
+        {identifier: of, key: name, "value_json": json.dumps(value)}
+        for name, value in attributes.items()
     ]
     if rows:
-        _put(session, models.StudyUserAttributeModel, rows)
+        _put(session, model, rows)
 
 
 class WaitingRows:

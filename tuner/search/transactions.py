@@ -21,7 +21,6 @@ from sqlalchemy.orm import selectinload
 from tuner.errors import TrialTaken
 from tuner.search import rows
 from tuner.search.asked import asked_params
-from tuner.search.rows import put_attributes
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -120,7 +119,7 @@ def claim_trial(
             user_attrs={"default": True} if is_first else {},
         )
         trial = storage._get_prepared_new_trial(study_id, template, session)
-    put_attributes(session, trial.trial_id, {"owner": dict(owner)})
+    rows.put_attributes(session, trial.trial_id, {"owner": dict(owner)})
     session.add(models.TrialHeartbeatModel(trial_id=trial.trial_id))
     return int(trial.trial_id)
 
@@ -173,7 +172,7 @@ def finish_trial(
         if trial.state == state and is_mine:
             return  # told already, and the answer was lost
         raise TrialTaken(f"trial {trial.number} was taken over by another worker")
-    put_attributes(session, trial_id, attributes)
+    rows.put_attributes(session, trial_id, attributes)
     if state == TrialState.PRUNED:
         value = _last_intermediate_value(session, trial_id)
     if value is not None:
@@ -227,7 +226,7 @@ def close_trial(
         return False
     trial = storage._build_frozen_trial_from_trial_model(model)
     noted = {**(attributes or {}), "failure": reason[:1000]}
-    put_attributes(session, trial_id, noted if retry is None else {**noted, "retried": True})
+    rows.put_attributes(session, trial_id, noted if retry is None else {**noted, "retried": True})
     if retry is not None:
         storage._get_prepared_new_trial(study_id, _waiting(trial, retry), session)
         session.query(models.TrialSystemAttributeModel).filter(
@@ -265,9 +264,15 @@ def copy_trial(session: Any, storage: RDBStorage, study_id: int, trial: FrozenTr
 
 def seconds_by_its_clock(session: Any) -> float:
     """Give the time by the database's own clock, in seconds since the epoch."""
-    now = session.execute(sqlalchemy.select(sqlalchemy.func.now())).scalar()
+    now = _now(session)
     # SQLite's is UTC and does not say so.
     return float((now if now.tzinfo else now.replace(tzinfo=UTC)).timestamp())
+
+
+def _now(session: Any) -> datetime:
+    """Ask the database's clock."""
+    now: datetime = session.execute(sqlalchemy.select(sqlalchemy.func.now())).scalar()
+    return now
 
 
 def put_study_attributes(
@@ -302,8 +307,7 @@ def replace_study_attributes(session: Any, study_id: int, attributes: Mapping[st
     """Let a study have these user attributes and no others."""
     model = models.StudyUserAttributeModel
     session.query(model).filter(model.study_id == study_id).delete(synchronize_session=False)
-    for name, value in attributes.items():
-        session.add(model(study_id=study_id, key=name, value_json=json.dumps(value)))
+    rows.put_study_attributes(session, study_id, attributes)
 
 
 def beat(session: Any, trial_id: int) -> None:
@@ -329,7 +333,7 @@ def count_trials(session: Any, study_id: int, states: Sequence[TrialState]) -> i
 
 def beats(session: Any, study_id: int) -> list[Beat]:
     """Give the running trials, by number; the database's own clock tells the ages."""
-    now = session.execute(sqlalchemy.func.now()).scalar()
+    now = _now(session)
     running = (
         session.query(models.TrialModel)
         # One query for all, not two for each: every claim asks.

@@ -65,8 +65,11 @@ def open_results(plan: StudyPlan, search: Search, *, total: int, blobs: BlobPlac
 
 def _refuse_other_parts(search: Search, parts: SearchParts) -> None:
     """Keep one study from trials on two splits of the same rows."""
-    terms, found = search.terms(), parts_digest(parts)
-    if terms is not None and terms.parts_digest != found:
+    terms = search.terms()
+    if terms is None:
+        return
+    found = parts_digest(parts)
+    if terms.parts_digest != found:
         raise ConfigError(
             f"--study-name {search.study_name!r} was made with another split of these rows: the "
             f"digest of its parts is {terms.parts_digest[:12]}…, that of these is {found[:12]}…."

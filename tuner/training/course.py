@@ -196,15 +196,11 @@ class Course:
             tuple(self._compiling.programs[self._n_compiled_before :]),
         )
 
-    def resume(self, load: Callable[[Mapping[str, Any]], None]) -> None:
-        """Go on where an earlier attempt has left its state, if one has.
-
-        `load` puts the state's arrays back.
-        """
+    def resume(self) -> Mapping[str, Any] | None:
+        """Go on where an earlier attempt has left its state, and give its arrays, if one has."""
         state = None if self._checkpoint is None else self._checkpoint.load()
         if state is None:
-            return
-        load(state.arrays)
+            return None
         about = state.about
         self._place = _Place(**about["course"])
         self._best_value = float(about["best_value"])
@@ -213,6 +209,7 @@ class Course:
             self.best_validation = Scores.from_json(about["best_validation"])
         self.history = [dict(row) for row in about["history"]]
         self.seconds |= about["seconds"]
+        return state.arrays
 
     def _about(self) -> dict[str, Any]:
         return {

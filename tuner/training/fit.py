@@ -143,7 +143,9 @@ class _Trial:
                 self.program.classifier.weigh_tokens(self.data.token_weights)
             if n_fixed:
                 self.program.keep()  # an epoch's best weights are kept above the frozen groups
-            self.course.resume(self.program.load_state)
+            arrays = self.course.resume()
+            if arrays is not None:
+                self.program.load_state(arrays)
         if self.course.phase != "fine_tune":
             self._phase(
                 "train",

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from tuner.errors import ConfigError
 
-__all__ = ["is_lfs_pointer", "refuse_lfs_pointer"]
+__all__ = ["refuse_lfs_pointer"]
 
 _BEGINNING = b"version https://git-lfs"
 
 
-def is_lfs_pointer(path: Path) -> bool:
+def _is_pointer(path: Path) -> bool:
     """Say whether a file only points to its content; False where it cannot be read."""
     try:
         with path.open("rb") as file:
@@ -28,7 +28,7 @@ def refuse_lfs_pointer(path: Path) -> None:
     ConfigError
         With the command that brings it.
     """
-    if is_lfs_pointer(path):
+    if _is_pointer(path):
         raise ConfigError(
             f"model.checkpoint: {path} is a Git LFS pointer in place of the file itself; "
             f"`git lfs pull` in {path.parent} brings it."

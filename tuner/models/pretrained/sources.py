@@ -35,8 +35,7 @@ def open_checkpoint(settings: ModelSettings) -> Checkpoint:
     ConfigError
         If a package is not installed, or the named checkpoint is not there or cannot be used.
     """
-    named = settings.checkpoint if settings.backbone == "pretrained" else None
-    return _open(settings.backbone, named)
+    return _open(*_named(settings))
 
 
 def checkpoint_groups(settings: ModelSettings) -> tuple[str, ...]:
@@ -50,8 +49,7 @@ def checkpoint_groups(settings: ModelSettings) -> tuple[str, ...]:
     ConfigError
         As `open_checkpoint`.
     """
-    named = settings.checkpoint if settings.backbone == "pretrained" else None
-    return _about(settings.backbone, named)[0]
+    return _about(*_named(settings))[0]
 
 
 def least_tokens(settings: ModelSettings) -> int:
@@ -62,8 +60,13 @@ def least_tokens(settings: ModelSettings) -> int:
     ConfigError
         As `open_checkpoint`.
     """
-    named = settings.checkpoint if settings.backbone == "pretrained" else None
-    return _about(settings.backbone, named)[1]
+    return _about(*_named(settings))[1]
+
+
+def _named(settings: ModelSettings) -> tuple[str, str | None]:
+    """Give the backbone, and the checkpoint that it leaves to the settings."""
+    backbone = settings.backbone
+    return backbone, settings.checkpoint if backbone == "pretrained" else None
 
 
 @lru_cache(maxsize=64)

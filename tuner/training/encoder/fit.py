@@ -100,13 +100,12 @@ class _EncoderTrial:
     def run(self) -> TrialOutcome:
         with self.course.stage("prepare"):
             self.program.reset(self.data.texts, seed=self.seeds.weights)
-            found: list[Mapping[str, npt.NDArray[Any]]] = []
-            self.course.resume(found.append)
+            arrays = self.course.resume()
         if self.course.phase == "fine_tune":
             with self.course.stage("prefix"):  # while all groups hold the checkpoint's weights
                 self._prepare_prefix()
-        with self.course.stage("prepare"):
-            for arrays in found:
+        if arrays is not None:
+            with self.course.stage("prepare"):
                 self._load_state(arrays)
         if self.course.phase != "fine_tune":
             self._probe()
